@@ -1,0 +1,20 @@
+"""The one exception that a user is meant to read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """Something the user gave cannot be used.
+
+    The message is one line: it names the thing, says what was expected and how to cure it. The
+    command line prints it after ``fastpose: error:`` and exits with code 2.
+    """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for the known name closest to ``name``, or an empty string."""
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+    return f"; did you mean '{match[0]}'?" if match else ""
