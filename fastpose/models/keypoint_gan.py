@@ -1,0 +1,247 @@
+"""KeypointGAN: pose through a skeleton bottleneck, from unlabelled frames and unpaired poses.
+
+Jakab, Gupta, Bilen, Vedaldi, "Self-supervised Learning of Interpretable Keypoints from Unlabelled
+Videos", CVPR 2020. Every value: ``specs/keypointgan_imm_cyclegan.md`` sections 1 to 6 and 14.
+
+    skeleton image  y  = translator(x)                raw, judged by the discriminator
+    keypoints       p  = regressor(y)
+    clean skeleton  y* = 2 render_skeleton(p) - 1     all that the decoder sees of the pose
+    reconstruction  x^ = decoder(y*, x')              x' is another frame of the clip
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fastpose import ops
+from fastpose.errors import UserError
+from fastpose.models.poses import Poses
+from fastpose.nn.blocks import INSTANCE, initialise
+from fastpose.nn.decoder import Decoder
+from fastpose.nn.encoder import Encoder
+from fastpose.nn.feature_network import FeatureNetwork
+from fastpose.nn.image_pool import ImagePool
+from fastpose.nn.patch_discriminator import MultiScaleDiscriminator, least_squares
+from fastpose.nn.perceptual_loss import PerceptualLoss
+from fastpose.nn.soft_argmax import marginal_soft_argmax
+from fastpose.nn.u_net import UNet
+from fastpose.skeletons import Skeleton
+
+SIZES = (64, 128, 256)
+
+
+@dataclass(frozen=True)
+class KeypointGANConfig:
+    """Architecture and fixed choices of the model.
+
+    Args:
+        image_size: side S of the frames: 64, 128 or 256.
+        width: channels of the networks at full resolution; 32 in the published code.
+        discriminator_width: channels of the discriminators' first layer; 64 in the published code.
+        sharpness: gamma of the rendered skeleton, 1 / sigma^2; 25 in the published configuration.
+        keypoint_extent: keypoints lie in [-extent, extent]; 1 in the published code. Larger lets
+            joints lie outside the picture, which people cut by the frame need (ours).
+        pool_size: pictures kept for the discriminator; 50 in the published configuration.
+        features: network of the perceptual loss: ``vgg19``, ``squeezenet1_1`` or ``random``.
+        feature_weights: its local weights file, with the key names of torchvision.
+        feature_relu: rectify VGG-19's features; the published code does not (spec 14, quirk 1).
+    """
+
+    image_size: int = 128
+    width: int = 32
+    discriminator_width: int = 64
+    sharpness: float = 25.0
+    keypoint_extent: float = 1.0
+    pool_size: int = 50
+    features: str = "random"
+    feature_weights: str | None = None
+    feature_relu: bool = True
+
+    def __post_init__(self) -> None:
+        if self.image_size not in SIZES:
+            raise UserError(f"model.image_size: expected one of {SIZES}, got {self.image_size}")
+        for name in ("width", "discriminator_width", "sharpness", "pool_size"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"model.{name}: must be positive, got {getattr(self, name)}")
+        if not 1.0 <= self.keypoint_extent <= 4.0:
+            raise UserError(f"model.keypoint_extent: expected 1 to 4, got {self.keypoint_extent}")
+
+
+class SkeletonRegressor(nn.Module):
+    """Skeleton picture to keypoints: encoder with InstanceNorm, separable soft-argmax (spec 4.4)."""
+
+    def __init__(self, joints: int, *, width: int, extent: float) -> None:
+        super().__init__()
+        self.encoder = Encoder(1, joints, width=width, norm=INSTANCE)
+        self.extent = extent
+
+    def forward(self, skeleton: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Points (B, K, 2), normalised, and confidence (B, K) from (B, 1, S, S)."""
+        logits, _ = self.encoder(skeleton)
+        return marginal_soft_argmax(logits, self.extent)
+
+
+class ConditionalDecoder(nn.Module):
+    """Clean skeleton and another frame to an image: two encoders, one decoder (spec 4.3)."""
+
+    def __init__(self, *, width: int) -> None:
+        super().__init__()
+        deep = width << 3
+        self.skeleton_encoder = Encoder(1, deep, width=width)
+        self.appearance_encoder = Encoder(3, deep, width=width)
+        self.decoder = Decoder(2 * deep, 3, width=width)
+
+    def forward(self, skeleton: torch.Tensor, appearance: torch.Tensor) -> torch.Tensor:
+        """Image (B, 3, S, S), unbounded."""
+        pose, _ = self.skeleton_encoder(skeleton)
+        style, _ = self.appearance_encoder(appearance)
+        return self.decoder(torch.cat((pose, style), dim=1))
+
+
+class KeypointGAN(nn.Module):
+    """The whole system; see the module's docstring.
+
+    Phases of :meth:`losses`: ``"pretrain"`` (regressor alone, from poses), ``"generator"``
+    (translator and decoder), ``"discriminator"``, ``"regressor"``; within one step in this order.
+
+    Args:
+        config: architecture.
+        skeleton: the K joints and the limbs that are drawn.
+        for_training: build what only losses need (discriminator, decoder's feature network).
+    """
+
+    def __init__(
+        self, config: KeypointGANConfig, skeleton: Skeleton, *, for_training: bool = True
+    ) -> None:
+        super().__init__()
+        self.config, self.skeleton, self.image_size = config, skeleton, config.image_size
+        self.translator = UNet(3, 1, width=config.width)
+        self.regressor = SkeletonRegressor(
+            len(skeleton.joints), width=config.width, extent=config.keypoint_extent
+        )
+        self.decoder = ConditionalDecoder(width=config.width)
+        self.discriminator = MultiScaleDiscriminator(
+            1, config.image_size, width=config.discriminator_width
+        )
+        self.pool = ImagePool(config.pool_size, 1, config.image_size)
+        initialise(self)
+        self.perceptual: PerceptualLoss | None = None
+        if for_training:
+            self.perceptual = PerceptualLoss(
+                FeatureNetwork(config.features, config.feature_weights, relu=config.feature_relu)
+            )
+
+    def render(self, points: torch.Tensor) -> torch.Tensor:
+        """Skeleton pictures (B, 1, S, S) in [-1, 1] of normalised points (B, K, 2) (spec 3.1)."""
+        image = ops.render_skeleton(
+            points, self.skeleton.limbs, self.image_size, sharpness=self.config.sharpness
+        )
+        return 2.0 * image - 1.0
+
+    def losses(self, batch: MutableMapping[str, Any], phase: str) -> dict[str, torch.Tensor]:
+        """Losses of one phase by name (spec 5).
+
+        Args:
+            batch: ``"poses"`` (B, K, 2) normalised and, but for ``"pretrain"``, ``"target"`` and
+                ``"other"`` (B, 3, S, S) in [-1, 1]. The generator phase leaves the detached raw
+                skeleton and the drawn poses in it for the phases that follow.
+            phase: see the class.
+        """
+        if phase == "generator":
+            return self._generator_losses(batch)
+        if phase == "discriminator":
+            real = least_squares(self.discriminator(batch["_drawn"]), 1.0)
+            fake = least_squares(self.discriminator(self.pool.exchange(batch["_raw"])), 0.0)
+            return {"real": real, "fake": fake}
+        if phase in ("regressor", "pretrain"):
+            return self._regressor_losses(batch, with_images=phase == "regressor")
+        raise ValueError(f"phase: unknown to KeypointGAN: {phase!r}")
+
+    def _generator_losses(self, batch: MutableMapping[str, Any]) -> dict[str, torch.Tensor]:
+        assert self.perceptual is not None, "built with for_training=False"
+        raw = self.translator(batch["target"])
+        points, _ = self.regressor(raw)
+        image = self.decoder(self.render(points), batch["other"])
+        batch["_raw"] = raw.detach()
+        with torch.no_grad():
+            batch["_drawn"] = self.render(batch["poses"])
+        return {
+            "adversarial": least_squares(self.discriminator(raw), 1.0),
+            "perceptual": self.perceptual(image, batch["target"]),
+        }
+
+    def _regressor_losses(
+        self, batch: MutableMapping[str, Any], *, with_images: bool
+    ) -> dict[str, torch.Tensor]:
+        poses = batch["poses"]
+        if not with_images:
+            batch["_drawn"] = self.render(poses)
+        points, _ = self.regressor(batch["_drawn"])
+        losses = {"poses": ((points - poses) ** 2).mean()}
+        if with_images:
+            # Detached: the published code reuses a graph whose weights have moved (spec 14, 5).
+            seen, _ = self.regressor(batch["_raw"])
+            losses["images"] = ((self.render(seen) - batch["_raw"]) ** 2).mean()
+        return losses
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Normalised points (B, K, 2) and confidence (B, K) of images (B, 3, S, S) in [-1, 1]."""
+        return self.regressor(self.translator(images))
+
+    @torch.inference_mode()
+    def predict(self, images: np.ndarray | torch.Tensor) -> Poses:
+        """Poses in pixels of ``images`` (B, S, S, 3) uint8 RGB."""
+        size = self.image_size
+        batch = torch.as_tensor(np.ascontiguousarray(images))
+        if batch.dtype != torch.uint8 or batch.shape[1:] != (size, size, 3):
+            raise ValueError(
+                f"images: expected uint8 (B, {size}, {size}, 3), got {batch.dtype} "
+                f"{tuple(batch.shape)}"
+            )
+        device = next(self.parameters()).device
+        detector = self.inference_module().eval()
+        points, confidence = detector(batch.permute(0, 3, 1, 2).to(device))
+        return Poses(points.cpu().numpy(), confidence.cpu().numpy(), self.skeleton)
+
+    def inference_module(self) -> nn.Module:
+        """What is exported: uint8 (B, 3, S, S) to pixels (B, K, 2) and confidence (B, K)."""
+        return KeypointDetector(self.translator, self.regressor, self.image_size)
+
+    @torch.no_grad()
+    def sheet(self, batch: MutableMapping[str, Any]) -> dict[str, np.ndarray]:
+        """Columns of a sample sheet: (n, S, S, 3) uint8 pictures and ``points`` (n, K, 2) pixels."""
+        raw = self.translator(batch["target"])
+        points, _ = self.regressor(raw)
+        drawn = self.render(points)
+        return {
+            "input": to_pictures(batch["target"]),
+            "raw skeleton": to_pictures(raw),
+            "rendered skeleton": to_pictures(drawn),
+            "reconstruction": to_pictures(self.decoder(drawn, batch["other"])),
+            "points": ((points + 1) * (self.image_size - 1) / 2).float().cpu().numpy(),
+        }
+
+
+class KeypointDetector(nn.Module):
+    """Translator and regressor with pixels in and pixels out."""
+
+    def __init__(self, translator: UNet, regressor: SkeletonRegressor, size: int) -> None:
+        super().__init__()
+        self.translator, self.regressor, self.size = translator, regressor, size
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 3, S, S) uint8 to points (B, K, 2) in pixels and confidence (B, K)."""
+        points, confidence = self.regressor(self.translator(images.float() / 127.5 - 1.0))
+        return (points + 1.0) * ((self.size - 1) / 2.0), confidence
+
+
+def to_pictures(images: torch.Tensor) -> np.ndarray:
+    """uint8 (B, S, S, 3) of images (B, 1 or 3, S, S) in [-1, 1]; values beyond are clipped."""
+    pixels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return pixels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()

@@ -1,0 +1,172 @@
+"""Frozen networks whose features the perceptual loss compares (spec 4.6).
+
+Weights are the user's: a local file with torchvision's key names, ``.safetensors`` or ``.pth``.
+Without one a fixed random network serves; that is said aloud, because it is worse.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from fastpose.errors import UserError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+# Channels of VGG-19's convolutions; 0 is a 2x2 max-pool. Nothing after conv5_2 is computed.
+_VGG19 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512)
+# (squeeze, expand) channels of SqueezeNet 1.1's fire modules at their torchvision indices.
+_FIRES = {3: (16, 64), 4: (16, 64), 6: (32, 128), 7: (32, 128), 9: (48, 192), 10: (48, 192)}
+_FIRES |= {11: (64, 256), 12: (64, 256)}
+
+
+class Fire(nn.Module):
+    """SqueezeNet's module: squeeze to few channels, expand by 1x1 and 3x3 side by side."""
+
+    def __init__(self, in_channels: int, squeeze: int, expand: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(in_channels, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.squeeze(x))
+        return torch.relu(torch.cat((self.expand1x1(x), self.expand3x3(x)), dim=1))
+
+
+def _vgg19(relu: bool) -> tuple[nn.Sequential, tuple[int, ...]]:
+    layers: list[nn.Module] = []
+    taps, channels, level, within = [], 3, 1, 0
+    for out in _VGG19:
+        if out == 0:
+            layers.append(nn.MaxPool2d(2))
+            level, within = level + 1, 0
+            continue
+        within += 1
+        layers.append(nn.Conv2d(channels, out, 3, padding=1))
+        if within == 2:
+            taps.append(len(layers) - 1)  # conv1_2 ... conv5_2, before their ReLU
+        layers.append(nn.ReLU() if relu else nn.Identity())
+        channels = out
+    return nn.Sequential(*layers[: taps[-1] + 1]), tuple(taps)
+
+
+def _squeezenet() -> tuple[nn.Sequential, tuple[int, ...]]:
+    layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, stride=2), nn.ReLU()]
+    channels = 64
+    for index in range(2, 13):
+        if index in _FIRES:
+            squeeze, expand = _FIRES[index]
+            layers.append(Fire(channels, squeeze, expand))
+            channels = 2 * expand
+        else:
+            layers.append(nn.MaxPool2d(3, 2, ceil_mode=True))
+    return nn.Sequential(*layers), (1, 4, 7, 9, 12)
+
+
+def _random() -> tuple[nn.Sequential, tuple[int, ...]]:
+    """Five orthogonal convolutions with ReLU, halving thrice, from a fixed seed."""
+    generator = torch.Generator().manual_seed(20200613)
+    layers: list[nn.Module] = []
+    taps, channels = [], 3
+    for out, stride in ((32, 1), (32, 1), (64, 2), (128, 2), (128, 2)):
+        conv = nn.Conv2d(channels, out, 3, stride, 1)
+        nn.init.orthogonal_(conv.weight, gain=2**0.5, generator=generator)
+        nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+        layers += [conv, nn.ReLU()]
+        taps.append(len(layers) - 1)
+        channels = out
+    return nn.Sequential(*layers), tuple(taps)
+
+
+class FeatureNetwork(nn.Module):
+    """Features of a frozen network at several depths, the normalised input first.
+
+    Args:
+        name: ``"vgg19"``, ``"squeezenet1_1"`` or ``"random"``.
+        weights: file with torchvision's keys (``features.0.weight``); None only for ``random``.
+        relu: VGG-19 only; False reproduces the published code, which has no ReLU anywhere.
+
+    Raises:
+        UserError: unknown name; weights missing, unreadable, or of another network.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, name: str, weights: str | Path | None = None, *, relu: bool = True) -> None:
+        super().__init__()
+        self.name = name
+        if name == "vgg19":
+            self.features, self.taps = _vgg19(relu)
+        elif name == "squeezenet1_1":
+            self.features, self.taps = _squeezenet()
+        elif name == "random":
+            self.features, self.taps = _random()
+        else:
+            raise UserError(f"feature network '{name}': expected vgg19, squeezenet1_1 or random")
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        if name == "random":
+            warnings.warn(
+                "no feature weights given: the perceptual loss compares features of a fixed random "
+                "network; set model.features and model.feature_weights for a trained one",
+                stacklevel=2,
+            )
+        elif weights is None:
+            raise UserError(
+                f"feature network '{name}': needs model.feature_weights=FILE, "
+                "with the key names of torchvision"
+            )
+        else:
+            self._load(Path(weights))
+        self.requires_grad_(False)
+        self.eval()
+
+    def _load(self, path: Path) -> None:
+        state = {k: v.float() for k, v in read_weights(path).items() if k.startswith("features.")}
+        wanted = {f"features.{k}": v for k, v in self.features.state_dict().items()}
+        for key, value in wanted.items():
+            if key not in state or state[key].shape != value.shape:
+                found = tuple(state[key].shape) if key in state else "nothing"
+                raise UserError(
+                    f"{path}: not the weights of {self.name}: '{key}' should have shape "
+                    f"{tuple(value.shape)}, found {found}"
+                )
+        self.features.load_state_dict({k.removeprefix("features."): state[k] for k in wanted})
+
+    def train(self, mode: bool = True) -> FeatureNetwork:
+        """Stays in evaluation mode: it is frozen."""
+        return super().train(False)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Input standardised by the ImageNet mean and deviation, then one tensor for each tap.
+
+        Args:
+            x: (B, 3, H, W) in [-1, 1].
+        """
+        x = ((x + 1) / 2 - self.mean) / self.std
+        out = [x]
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in self.taps:
+                out.append(x)
+        return out
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a local ``.safetensors`` or ``.pth`` file; UserError where it cannot be read."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such weights file")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0][:120]
+        raise UserError(f"{path}: cannot be read as weights ({reason})") from None
