@@ -21,7 +21,6 @@ from torch import nn
 
 from fastpose import ops
 from fastpose.errors import UserError
-from fastpose.models.poses import Poses
 from fastpose.nn.blocks import INSTANCE, initialise
 from fastpose.nn.decoder import Decoder
 from fastpose.nn.encoder import Encoder
@@ -31,6 +30,7 @@ from fastpose.nn.patch_discriminator import MultiScaleDiscriminator, least_squar
 from fastpose.nn.perceptual_loss import PerceptualLoss
 from fastpose.nn.soft_argmax import marginal_soft_argmax
 from fastpose.nn.u_net import UNet
+from fastpose.poses import Poses
 from fastpose.skeletons import Skeleton
 
 SIZES = (64, 128, 256)
