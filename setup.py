@@ -17,7 +17,6 @@ import re
 import shutil
 import site
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
@@ -122,6 +121,7 @@ def cuda_options() -> list[str]:
         "-DFASTPOSE_WITH_CUDA=ON",
         f"-DFASTPOSE_CUDA_ARCHS={cuda_archs(nvcc)}",
         f"-DCMAKE_CUDA_COMPILER={nvcc}",
+        "--no-warn-unused-cli",  # the compiler is not asked for until there is a .cu file
     ]
 
 
@@ -198,6 +198,8 @@ class CMakeBuild(build_ext):
         if stale and folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        if "-DFASTPOSE_WITH_CUDA=OFF" in options:  # an earlier build in place may have left one
+            (module.parent / "libfastpose_cuda.so").unlink(missing_ok=True)
         try:
             subprocess.run([cmake, "-S", ROOT, "-B", folder, *options], check=True)
             subprocess.run([cmake, "--build", folder], check=True)

@@ -21,7 +21,7 @@ std::string compiler() {
 py::dict build_info() {
   py::dict info;
   info["version"] = FASTPOSE_VERSION;
-  info["git_hash"] = FASTPOSE_GIT_HASH;      // empty in a build in place: it would go stale
+  info["git_hash"] = FASTPOSE_GIT_HASH;  // empty in a build in place: it would go stale
   info["compiler"] = compiler();
   info["cuda_version"] = FASTPOSE_CUDA_VERSION;  // empty without CUDA
   info["cuda_archs"] = FASTPOSE_CUDA_ARCH_LIST;  // for example "80 90 120 120+PTX"

@@ -38,7 +38,7 @@ Isa cpu_isa();
   namespace avx512 {                            \
   result name(__VA_ARGS__);                     \
   }
-#define FASTPOSE_CPU(name)                                           \
+#define FASTPOSE_CPU(name)                                          \
   (::fastpose::cpu_isa() == ::fastpose::Isa::avx512 ? &avx512::name \
    : ::fastpose::cpu_isa() == ::fastpose::Isa::avx2 ? &avx2::name   \
                                                     : &scalar::name)
