@@ -1,0 +1,240 @@
+"""A bag of still 3D poses taken from recordings: thinned, proportioned, turned to face the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastpose.data.motion_capture import JOINTS, PARENTS, Motion
+from fastpose.errors import UserError
+
+_CHILDREN = tuple(j for j, p in enumerate(PARENTS) if p >= 0)
+_INDEX = {joint: i for i, joint in enumerate(JOINTS)}
+_SOLE = 0.045  # height of the ankle over the ground in body heights (assumed)
+
+# Bones that grow and shrink together, left with right, when proportions are varied.
+BONE_GROUPS: tuple[tuple[str, ...], ...] = (
+    ("spine", "thorax"),
+    ("head", "head_top"),
+    ("l_shoulder", "r_shoulder"),
+    ("l_elbow", "r_elbow"),
+    ("l_wrist", "r_wrist"),
+    ("l_hip", "r_hip"),
+    ("l_knee", "r_knee"),
+    ("l_ankle", "r_ankle"),
+    ("l_toe", "r_toe"),
+)
+
+
+def _path_matrix() -> np.ndarray:
+    """(19, 18): which bones lead from the pelvis to each joint."""
+    matrix = np.zeros((len(JOINTS), len(_CHILDREN)), np.float32)
+    for joint in range(len(JOINTS)):
+        at = joint
+        while PARENTS[at] >= 0:
+            matrix[joint, _CHILDREN.index(at)] = 1.0
+            at = PARENTS[at]
+    return matrix
+
+
+PATHS = _path_matrix()
+BONE_GROUP_OF = np.array(
+    [next(g for g, names in enumerate(BONE_GROUPS) if JOINTS[c] in names) for c in _CHILDREN]
+)
+
+
+@dataclass(frozen=True)
+class PoseBank:
+    """N poses in body heights: bones from the pelvis out, the body facing the camera (+z).
+
+    Args:
+        bones: (N,18,3) float32, each joint's offset from its parent, x to the person's left,
+            y up, z forward.
+        root_height: (N,) float32, height of the pelvis over the ground.
+        weights: (N,) float64, sums to one: how often each pose is drawn.
+        motion: (N,) int32, index into ``motions``.
+        frame: (N,) int64, the frame's number in its source.
+        motions: (source, name, action) of each recording.
+    """
+
+    bones: np.ndarray
+    root_height: np.ndarray
+    weights: np.ndarray
+    motion: np.ndarray
+    frame: np.ndarray
+    motions: tuple[tuple[str, str, str], ...]
+
+    def __len__(self) -> int:
+        return len(self.bones)
+
+    def positions(self, index: np.ndarray, bone_scale: np.ndarray | None = None) -> np.ndarray:
+        """(n,19,3) joints of the poses ``index``, pelvis at x = z = 0, ground at y = 0.
+
+        ``bone_scale`` (n,9) multiplies the bones of each of :data:`BONE_GROUPS`; the pelvis is
+        raised or lowered with the legs so that the feet stay where they were.
+        """
+        bones, height = self.bones[index], self.root_height[index]
+        if bone_scale is not None:
+            bones = bones * bone_scale[:, BONE_GROUP_OF, None]
+        joints = PATHS @ bones
+        if bone_scale is not None:
+            before = (PATHS[_FEET] @ self.bones[index])[..., 1].min(axis=1)
+            height = height + before - joints[:, _FEET, 1].min(axis=1)
+        joints[..., 1] += height[:, None]
+        return joints
+
+
+_FEET = [_INDEX[j] for j in ("l_ankle", "r_ankle", "l_toe", "r_toe")]
+
+
+def build_bank(
+    motions: Sequence[Motion],
+    *,
+    thinning: float = 0.03,
+    balance: str = "clip",
+    bone_normalisation: float = 1.0,
+    max_tilt: float = 180.0,
+) -> PoseBank:
+    """Turn recordings into a bank of poses; see ``PriorConfig`` for the arguments.
+
+    Raises:
+        UserError: no pose is left.
+    """
+    proportions = _common_proportions(motions)
+    bones, heights, owners, frames = [], [], [], []
+    for m, motion in enumerate(motions):
+        offset, height = _body_units(motion, proportions, bone_normalisation)
+        keep = np.flatnonzero(_tilt(offset) <= max_tilt)
+        keep = keep[_thin((PATHS @ offset[keep]), thinning)]
+        numbers = motion.frame_numbers
+        numbers = np.arange(len(motion)) if numbers is None else numbers
+        bones.append(offset[keep])
+        heights.append(height[keep])
+        owners.append(np.full(len(keep), m, np.int32))
+        frames.append(numbers[keep].astype(np.int64))
+    owner = np.concatenate(owners) if owners else np.zeros(0, np.int32)
+    if not len(owner):
+        raise UserError(
+            f"pose prior: none of the {len(motions)} recordings leaves a pose; "
+            "widen its actions or max_tilt"
+        )
+    return PoseBank(
+        np.concatenate(bones).astype(np.float32),
+        np.concatenate(heights).astype(np.float32),
+        _weights(owner, motions, balance),
+        owner,
+        np.concatenate(frames),
+        tuple((m.source, m.name, m.action) for m in motions),
+    )
+
+
+def _bone_vectors(positions: np.ndarray) -> np.ndarray:
+    """(N,18,3) offsets of each joint from its parent."""
+    parents = [PARENTS[c] for c in _CHILDREN]
+    return positions[:, list(_CHILDREN)] - positions[:, parents]
+
+
+def _standing_height(lengths: np.ndarray) -> np.ndarray:
+    """Height of a body of bone lengths (...,18) that stands upright."""
+    bone = {JOINTS[c]: lengths[..., i] for i, c in enumerate(_CHILDREN)}
+    leg = 0.5 * sum(bone[f"{s}_{part}"] for s in "lr" for part in ("knee", "ankle"))
+    trunk = bone["spine"] + bone["thorax"] + bone["head"] + bone["head_top"]
+    return (leg + trunk) / (1.0 - _SOLE)
+
+
+def _mean_proportions(motion: Motion) -> np.ndarray:
+    lengths = np.median(np.linalg.norm(_bone_vectors(motion.positions), axis=-1), axis=0)
+    lengths = 0.5 * (lengths + lengths[[_CHILDREN.index(m) for m in _MIRRORED]])
+    height = _standing_height(lengths)
+    if not height > 0:
+        raise UserError(f"motion '{motion.name}' of {motion.source}: its bones have no length")
+    return lengths / height
+
+
+_SWAP = {"l_": "r_", "r_": "l_"}
+_MIRRORED = [_INDEX[_SWAP.get(JOINTS[c][:2], JOINTS[c][:2]) + JOINTS[c][2:]] for c in _CHILDREN]
+
+
+def _common_proportions(motions: Sequence[Motion]) -> np.ndarray:
+    """Bone lengths in body heights, averaged over sources so that large ones do not decide."""
+    by_source: dict[str, list[np.ndarray]] = {}
+    for motion in motions:
+        by_source.setdefault(motion.source, []).append(_mean_proportions(motion))
+    return np.mean([np.mean(rows, axis=0) for rows in by_source.values()], axis=0)
+
+
+def _body_units(
+    motion: Motion, proportions: np.ndarray, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bones (N,18,3) facing +z and pelvis heights (N,), both in body heights."""
+    vectors = _bone_vectors(motion.positions)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    own = _mean_proportions(motion)
+    height = float(np.median(_standing_height(lengths[..., 0])))
+    target = share * proportions + (1.0 - share) * own
+    bones = vectors / np.maximum(lengths, 1e-6) * target[:, None]
+    turned = _face_camera(bones)
+    # Ground contact survives the new proportions: what was on the ground stays on it.
+    feet_before = motion.positions[:, _FEET, 1]
+    ground = np.percentile(feet_before.min(axis=1), 5.0)
+    lift = (feet_before.min(axis=1) - ground) / height
+    lowest = (PATHS[_FEET] @ turned)[..., 1].min(axis=1)
+    return turned, lift - lowest
+
+
+def _face_camera(bones: np.ndarray) -> np.ndarray:
+    """Turn each pose about the vertical until hips and shoulders face +z."""
+    joints = PATHS @ bones
+    across = sum(
+        joints[:, _INDEX[f"l_{part}"]] - joints[:, _INDEX[f"r_{part}"]]
+        for part in ("hip", "shoulder")
+    )
+    angle = np.arctan2(across[:, 2], across[:, 0])  # of the person's left, seen from above
+    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    x = bones[..., 0] * cos + bones[..., 2] * sin
+    z = -bones[..., 0] * sin + bones[..., 2] * cos
+    return np.stack([x, bones[..., 1], z], axis=-1)
+
+
+def _tilt(bones: np.ndarray) -> np.ndarray:
+    """Angle in degrees between each trunk (pelvis to thorax) and the vertical."""
+    trunk = PATHS[_INDEX["thorax"]] @ bones
+    length = np.maximum(np.linalg.norm(trunk, axis=-1), 1e-6)
+    return np.degrees(np.arccos(np.clip(trunk[:, 1] / length, -1.0, 1.0)))
+
+
+def _thin(joints: np.ndarray, distance: float) -> np.ndarray:
+    """Indices of frames each at least ``distance`` (mean over joints) from the one kept before."""
+    if distance <= 0.0 or not len(joints):
+        return np.arange(len(joints))
+    kept = [0]
+    while True:
+        last = kept[-1]
+        step = 16
+        at = last + 1
+        found = -1
+        while at < len(joints) and found < 0:
+            moved = np.linalg.norm(joints[at : at + step] - joints[last], axis=-1).mean(axis=-1)
+            hits = np.flatnonzero(moved >= distance)
+            found = at + int(hits[0]) if len(hits) else -1
+            at, step = at + step, step * 2
+        if found < 0:
+            return np.array(kept)
+        kept.append(found)
+
+
+def _weights(owner: np.ndarray, motions: Sequence[Motion], balance: str) -> np.ndarray:
+    keys = {
+        "frame": lambda m: 0,
+        "clip": lambda m: (m.source, m.name),
+        "action": lambda m: m.action or m.name,
+        "source": lambda m: m.source,
+    }
+    if balance not in keys:
+        raise UserError(f"pose prior: balance must be one of {', '.join(keys)}, not '{balance}'")
+    groups: dict[object, int] = {}
+    group = np.array([groups.setdefault(keys[balance](m), len(groups)) for m in motions])[owner]
+    weights = 1.0 / np.bincount(group, minlength=len(groups))[group]
+    return weights / weights.sum()

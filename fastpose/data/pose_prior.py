@@ -1,0 +1,326 @@
+"""Unpaired poses: a bag of 3D or 2D poses seen through random cameras, framed like the clips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fastpose.data.camera import project, pull_inside
+from fastpose.data.framing import frame_boxes, frame_points, mirror_bodies
+from fastpose.data.motion_capture import Motion, read_motions
+from fastpose.data.pose_bank import BONE_GROUPS, PoseBank, build_bank
+from fastpose.data.pose_points import PointBank, make_point_bank, read_points
+from fastpose.data.prior_table import FittedTable
+from fastpose.errors import UserError
+from fastpose.skeletons import Skeleton, conversion_matrix, get_skeleton
+
+FRAMINGS = ("standing", "box", "fitted")
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """How poses are drawn. Shares are in [0,1], angles in degrees, lengths in body heights.
+
+    Which poses:
+        actions: keep recordings whose action or name holds one of these words; empty keeps all.
+        exclude_actions: drop those whose action or name holds one of these words.
+        balance: what is equally likely: "frame", "clip", "action" or "source".
+        thinning: a frame counts as new once its joints moved this far, on average, in body heights.
+        max_tilt: drop poses whose trunk leans further from the vertical.
+        mirror: exchange left and right in half of the draws.
+        bone_normalisation: 0 keeps each recording's proportions, 1 gives all the same ones.
+        bone_jitter: standard deviation of the logarithm of random bone lengths, by body part.
+    Which camera:
+        frontal_share: share of views from the front (yaw about 0).
+        side_share: share of views from either side (yaw about 90 or -90). The rest comes from
+            anywhere around the person.
+        yaw_spread: standard deviation of the yaw around front and side.
+        pitch_mean, pitch_sd: how far the camera looks down on the person.
+        roll_sd: how far the camera is turned about its axis.
+        distance: nearest and furthest camera, in body heights.
+    Where in the crop:
+        framing: "standing": a fixed camera, the standing person ``height`` tall with the head at
+            ``top``; "box": the pose's own bounding box fills ``height`` of the crop, centred;
+            "fitted": the table of ``fit``, made from unlabelled clips by ``fit_prior``.
+        height, height_sd: body height as a share of the crop's side ("box": longer side of the box).
+        top, top_sd: top of the head of the standing person, as a share of the crop's side.
+        centre, centre_sd: the pelvis (or the box's middle) from left to right, as a share.
+        cut_share: share of "standing" draws that come closer and cut the legs.
+        cut_height, cut_height_sd: body height in those draws.
+        outside_limit: joints outside the picture slide along their limb back to this distance from
+            the centre (1 is the border); 0 leaves them where they are.
+    Fitted to clips:
+        fit: the table written by ``fit_prior``, for ``framing="fitted"``.
+        fit_share: share of draws that take pose, view and place from the table; the others take
+            their place from it but any pose.
+        fit_yaw_sd, fit_scale_sd, fit_shift_sd: spread around the table's values (degrees, share of
+            the scale, share of the crop's side).
+    """
+
+    actions: tuple[str, ...] = ()
+    exclude_actions: tuple[str, ...] = ()
+    balance: str = "clip"
+    thinning: float = 0.03
+    max_tilt: float = 180.0
+    mirror: bool = True
+    bone_normalisation: float = 0.7
+    bone_jitter: float = 0.05
+    frontal_share: float = 0.6
+    side_share: float = 0.4
+    yaw_spread: float = 15.0
+    pitch_mean: float = 0.0
+    pitch_sd: float = 4.0
+    roll_sd: float = 2.0
+    distance: tuple[float, float] = (3.0, 8.0)
+    framing: str = "standing"
+    height: float = 0.87
+    height_sd: float = 0.04
+    top: float = 0.27
+    top_sd: float = 0.03
+    centre: float = 0.5
+    centre_sd: float = 0.03
+    cut_share: float = 0.0
+    cut_height: float = 1.2
+    cut_height_sd: float = 0.1
+    outside_limit: float = 1.0
+    fit: str = ""
+    fit_share: float = 0.8
+    fit_yaw_sd: float = 8.0
+    fit_scale_sd: float = 0.03
+    fit_shift_sd: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("frontal_share", "side_share", "cut_share", "fit_share", "bone_normalisation"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UserError(f"prior.{name}: must lie in [0, 1], not {getattr(self, name)}")
+        if self.frontal_share + self.side_share > 1.0 + 1e-9:
+            raise UserError("prior.frontal_share + prior.side_share: must not exceed 1")
+        if self.framing not in FRAMINGS:
+            raise UserError(
+                f"prior.framing: must be one of {', '.join(FRAMINGS)}, not '{self.framing}'"
+            )
+        if self.framing == "fitted" and not self.fit:
+            raise UserError("prior.fit: name the table that fit_prior wrote, or change the framing")
+        low, high = self.distance
+        if not 1.0 <= low <= high:
+            raise UserError(f"prior.distance: must be 1 <= near <= far, not {self.distance}")
+        for name in ("height", "cut_height"):
+            if not getattr(self, name) > 0.0:
+                raise UserError(f"prior.{name}: must be positive, not {getattr(self, name)}")
+        if 0.0 < self.outside_limit < 1.0:
+            raise UserError(
+                f"prior.outside_limit: must be 0 or at least 1, not {self.outside_limit}"
+            )
+        for name in ("bone_jitter", "yaw_spread", "pitch_sd", "roll_sd", "height_sd", "top_sd"):
+            if getattr(self, name) < 0.0:
+                raise UserError(f"prior.{name}: must not be negative, not {getattr(self, name)}")
+
+
+class PosePrior:
+    """Draws poses (n,K,2) in normalised crop coordinates; all randomness comes from the caller's.
+
+    Make one with :meth:`from_path`, :meth:`from_motions`, :meth:`from_poses3d` or
+    :meth:`from_points2d`.
+    """
+
+    def __init__(self, skeleton: Skeleton, config: PriorConfig, bank: PoseBank | PointBank) -> None:
+        self.skeleton, self.config, self.bank = skeleton, config, bank
+        source = get_skeleton("mocap19") if isinstance(bank, PoseBank) else bank.skeleton
+        self._source = source
+        self._to_skeleton = conversion_matrix(source, skeleton)
+        self._chains = _limb_chains(source)
+        self._mirror = list(source.mirror)
+        self._cumulative = np.cumsum(bank.weights)
+        self._table: FittedTable | None = None
+        self._mean: np.ndarray | None = None
+        if config.framing == "fitted":
+            if not isinstance(bank, PoseBank):
+                raise UserError("prior.framing: 'fitted' needs 3D poses; use 'box' for 2D points")
+            self._table = FittedTable.load(config.fit, bank)
+
+    @classmethod
+    def from_path(
+        cls,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        skeleton: Skeleton,
+        config: PriorConfig | None = None,
+    ) -> PosePrior:
+        """Read motion capture (see ``motion_capture``) or one npz of 2D labels with ``keypoints``.
+
+        Args:
+            paths: a file, a folder, or several.
+            skeleton: the joints to give.
+            config: see :class:`PriorConfig`.
+
+        Raises:
+            UserError: nothing readable, NaN, wrong joints, or no pose left.
+        """
+        config = config or PriorConfig()
+        paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+        if len(paths) == 1 and (points := read_points(paths[0])) is not None:
+            return cls(skeleton, _box_framing(config), points)
+        return cls.from_motions(read_motions(paths), skeleton, config)
+
+    @classmethod
+    def from_motions(
+        cls, motions: list[Motion], skeleton: Skeleton, config: PriorConfig | None = None
+    ) -> PosePrior:
+        """A prior from recordings; UserError where the config leaves none of them."""
+        config = config or PriorConfig()
+        kept = [m for m in motions if _wanted(m, config)]
+        if not kept:
+            actions = sorted({m.action or m.name for m in motions})
+            raise UserError(
+                f"prior.actions: none of the {len(motions)} recordings matches "
+                f"{config.actions or 'anything'}; they are {', '.join(actions[:12])}"
+            )
+        bank = build_bank(
+            kept,
+            thinning=config.thinning,
+            balance=config.balance,
+            bone_normalisation=config.bone_normalisation,
+            max_tilt=config.max_tilt,
+        )
+        return cls(skeleton, config, bank)
+
+    @classmethod
+    def from_poses3d(
+        cls, positions: np.ndarray, skeleton: Skeleton, config: PriorConfig | None = None
+    ) -> PosePrior:
+        """A prior from one array of 3D poses (N,19,3), metres, y up, joints of ``mocap19``."""
+        motion = Motion(np.asarray(positions, np.float32), 30.0, "poses", source="array")
+        return cls.from_motions([motion], skeleton, config)
+
+    @classmethod
+    def from_points2d(
+        cls,
+        points: np.ndarray,
+        skeleton: Skeleton,
+        config: PriorConfig | None = None,
+    ) -> PosePrior:
+        """A prior from 2D poses (N,K,2) of ``skeleton``'s joints, in any unit, y down."""
+        config = _box_framing(config or PriorConfig())
+        return cls(skeleton, config, make_point_bank(points, skeleton, "array"))
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw ``n`` poses: (n,K,2) float32, normalised, x right, y down."""
+        if isinstance(self.bank, PoseBank):
+            points = self._sample3d(self.bank, n, rng)
+        else:
+            points = self._sample2d(self.bank, n, rng)
+        if self.config.outside_limit > 0.0:
+            points = pull_inside(points, self._chains, self.config.outside_limit)
+        return (self._to_skeleton @ points).astype(np.float32)
+
+    def mean_pose(self) -> np.ndarray:
+        """(K,2) mean of 4096 poses drawn with a fixed seed."""
+        if self._mean is None:
+            self._mean = self.sample(4096, np.random.default_rng(0)).mean(axis=0)
+        return self._mean.copy()
+
+    def describe(self) -> dict[str, object]:
+        """How many poses of how many recordings there are, for logs."""
+        bank = self.bank
+        recordings = len(bank.motions) if isinstance(bank, PoseBank) else 1
+        return {
+            "poses": len(bank.weights),
+            "recordings": recordings,
+            "framing": self.config.framing,
+        }
+
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        place = np.searchsorted(self._cumulative, rng.random(n) * self._cumulative[-1], "right")
+        return np.minimum(place, len(self._cumulative) - 1)
+
+    def _sample3d(self, bank: PoseBank, n: int, rng: np.random.Generator) -> np.ndarray:
+        config = self.config
+        index, yaw = self._draw(n, rng), draw_yaw(config, n, rng)
+        mirror = (rng.random(n) < 0.5) & config.mirror
+        if self._table is not None:
+            row = self._table.draw(n, rng)
+            taken = rng.random(n) < config.fit_share
+            index = np.where(taken, self._table.index[row], index)
+            mirror = np.where(taken, self._table.mirrored[row], mirror)
+            fitted_yaw = self._table.yaw[row] + config.fit_yaw_sd * rng.standard_normal(n)
+            yaw = np.where(taken, fitted_yaw, yaw)
+            height, ground, centre = self._table.place(
+                row, config.fit_scale_sd, config.fit_shift_sd, rng
+            )
+        else:
+            height, ground, centre = _standing_place(config, n, rng)
+        jitter = np.exp(config.bone_jitter * rng.standard_normal((n, len(BONE_GROUPS))))
+        joints = bank.positions(index, jitter.astype(np.float32))
+        joints = mirror_bodies(joints, mirror, self._mirror)
+        pitch = config.pitch_mean + config.pitch_sd * rng.standard_normal(n)
+        roll = config.roll_sd * rng.standard_normal(n)
+        distance = rng.uniform(*config.distance, n)
+        points = project(joints, yaw, pitch, roll, distance)
+        if config.framing == "box":
+            return frame_boxes(points, height, centre, rng.normal(0.5, config.centre_sd, n))
+        return frame_points(points, height, ground, centre)
+
+    def _sample2d(self, bank: PointBank, n: int, rng: np.random.Generator) -> np.ndarray:
+        config = self.config
+        mirror = (rng.random(n) < 0.5) & config.mirror
+        points = mirror_bodies(bank.points[self._draw(n, rng)], mirror, self._mirror)
+        angle = np.radians(config.roll_sd * rng.standard_normal(n))[:, None]
+        x, y = points[..., 0], points[..., 1]
+        points = np.stack(
+            [x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], axis=-1
+        )
+        height = np.maximum(rng.normal(config.height, config.height_sd, n), 0.05)
+        across = rng.normal(config.centre, config.centre_sd, n)
+        return frame_boxes(points, height, across, rng.normal(0.5, config.centre_sd, n))
+
+
+def draw_yaw(config: PriorConfig, n: int, rng: np.random.Generator) -> np.ndarray:
+    """(n,) degrees: the mixture of front, sides and anywhere."""
+    kind, spread = rng.random(n), config.yaw_spread * rng.standard_normal(n)
+    side = np.where(rng.random(n) < 0.5, 90.0, -90.0)
+    anywhere = rng.uniform(-180.0, 180.0, n)
+    sided = config.frontal_share + config.side_share
+    yaw = np.where(kind < sided, side + spread, anywhere)
+    return np.where(kind < config.frontal_share, spread, yaw)
+
+
+def _standing_place(
+    config: PriorConfig, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Height, ground and centre (n,) for ``framing="standing"`` and ``"box"``."""
+    cut = rng.random(n) < config.cut_share
+    mean = np.where(cut, config.cut_height, config.height)
+    spread = np.where(cut, config.cut_height_sd, config.height_sd)
+    height = np.maximum(mean + spread * rng.standard_normal(n), 0.05)
+    ground = rng.normal(config.top, config.top_sd, n) + height
+    return height, ground, rng.normal(config.centre, config.centre_sd, n)
+
+
+def _box_framing(config: PriorConfig) -> PriorConfig:
+    """2D poses have no ground to stand on, so the default framing becomes the box."""
+    return replace(config, framing="box") if config.framing == "standing" else config
+
+
+def _wanted(motion: Motion, config: PriorConfig) -> bool:
+    text = f"{motion.action} {motion.name}".lower()
+    if any(word.lower() in text for word in config.exclude_actions):
+        return False
+    return not config.actions or any(word.lower() in text for word in config.actions)
+
+
+_LIMB_ORDER = (
+    ("thorax", "pelvis"), ("spine", "pelvis"), ("head", "thorax"), ("head_top", "head"),
+    ("elbow", "shoulder"), ("wrist", "elbow"), ("knee", "hip"), ("ankle", "knee"), ("toe", "ankle"),
+)  # fmt: skip
+
+
+def _limb_chains(skeleton: Skeleton) -> np.ndarray:
+    """(m,2) joints of ``skeleton`` with the joint that holds each, from the trunk outwards."""
+    joints, chains = list(skeleton.joints), []
+    for joint, before in _LIMB_ORDER:
+        for side in ("", "l_", "r_"):
+            if side + joint in joints and side + before in joints:
+                chains.append((joints.index(side + joint), joints.index(side + before)))
+    return np.array(chains, np.int64).reshape(-1, 2)
