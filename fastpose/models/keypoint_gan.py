@@ -74,7 +74,7 @@ class KeypointGANConfig:
 
 
 class SkeletonRegressor(nn.Module):
-    """Skeleton picture to keypoints: encoder with InstanceNorm, separable soft-argmax (spec 4.4)."""
+    """Skeleton picture to keypoints: encoder, separable soft-argmax (spec 4.4)."""
 
     def __init__(self, joints: int, *, width: int, extent: float) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ class KeypointGAN(nn.Module):
 
     @torch.no_grad()
     def sheet(self, batch: MutableMapping[str, Any]) -> dict[str, np.ndarray]:
-        """Columns of a sample sheet: (n, S, S, 3) uint8 pictures and ``points`` (n, K, 2) pixels."""
+        """Columns of a sample sheet, uint8 (n, S, S, 3), and ``points`` (n, K, 2) in pixels."""
         raw = self.translator(batch["target"])
         points, _ = self.regressor(raw)
         drawn = self.render(points)
