@@ -1,0 +1,202 @@
+"""What a recipe holds, how its fields are overridden, how it is written down and read back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from fastpose.data.pose_prior import PriorConfig
+from fastpose.errors import UserError, nearest
+from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
+from fastpose.skeletons import Skeleton
+from fastpose.training.phases import Stage
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """One random similarity for both frames of a pair, borders replicated (ours; the paper: none).
+
+    Args:
+        flip: mirror half of the pairs.
+        scale: standard deviation of the logarithm of the scale.
+        shift: standard deviation of the shift, as a share of the picture's side.
+        rotation: standard deviation of the rotation, in degrees.
+    """
+
+    flip: bool = False
+    scale: float = 0.0
+    shift: float = 0.0
+    rotation: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "shift", "rotation"):
+            if getattr(self, name) < 0:
+                raise UserError(f"augmentation.{name}: must not be negative")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything an experiment fixes but the data and where it is.
+
+    Args:
+        name: of the recipe; ``fastpose train NAME``.
+        skeleton: name of the skeleton that the model learns.
+        model: the model's configuration.
+        prior: how unpaired poses are drawn.
+        stages: what is trained, in order.
+        augmentation: of the frames.
+        min_gap, max_gap: least and greatest distance of a pair's frames within their clip.
+        ema_decay: of the averaged weights that are evaluated and exported; 0 for none.
+        checkpoint_every, sheet_every, log_every: in steps.
+        keep_checkpoints: how many of the newest are kept.
+        seed: of everything random.
+    """
+
+    name: str
+    skeleton: str
+    model: KeypointGANConfig
+    prior: PriorConfig
+    stages: tuple[Stage, ...]
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    min_gap: int = 0
+    max_gap: int = 1000
+    ema_decay: float = 0.0
+    checkpoint_every: int = 1000
+    sheet_every: int = 500
+    log_every: int = 50
+    keep_checkpoints: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.ema_decay < 1.0:
+            raise UserError(f"ema_decay: expected 0 to below 1, got {self.ema_decay}")
+        if not 0 <= self.min_gap <= self.max_gap:
+            raise UserError(
+                f"min_gap, max_gap: expected 0 <= min <= max, got {self.min_gap}, {self.max_gap}"
+            )
+        for name in ("checkpoint_every", "sheet_every", "log_every", "keep_checkpoints"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+
+
+def build_model(recipe: Recipe, skeleton: Skeleton, *, for_training: bool = True) -> nn.Module:
+    """The recipe's model; without what only training needs if ``for_training`` is off."""
+    return KeypointGAN(recipe.model, skeleton, for_training=for_training)
+
+
+def override(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
+    """``recipe`` with fields replaced, each given as ``path.to.field=value``.
+
+    Values are written as JSON or plain words; stages are addressed by name
+    (``stages.main.steps=2000``), phases too
+    (``stages.main.generator.weights.perceptual``).
+
+    Raises:
+        UserError: no ``=``, an unknown field (with the nearest name), or a value of another kind.
+    """
+    for pair in pairs:
+        path, equals, text = pair.partition("=")
+        if not equals or not path:
+            raise UserError(f"--set {pair}: expected key=value, such as model.width=16")
+        recipe = _replace(recipe, path.strip().split("."), _parse(text.strip()), path)
+    return recipe
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def _replace(owner: Any, path: list[str], value: Any, whole: str) -> Any:
+    head, rest = path[0], path[1:]
+    if isinstance(owner, tuple):
+        names = [getattr(item, "name", None) for item in owner]
+        if head not in names or not rest:
+            raise _unknown(whole, head, [n for n in names if n])
+        place = names.index(head)
+        return (*owner[:place], _replace(owner[place], rest, value, whole), *owner[place + 1 :])
+    if isinstance(owner, Mapping):
+        if head not in owner or rest:
+            raise _unknown(whole, head, list(owner))
+        return {**owner, head: _convert(value, float, whole)}
+    names = [f.name for f in dataclasses.fields(owner)]
+    if head not in names:
+        # A stage's phases may be named directly: stages.main.generator
+        if hasattr(owner, "phases") and rest and head in [p.name for p in owner.phases]:
+            return dataclasses.replace(owner, phases=_replace(owner.phases, path, value, whole))
+        raise _unknown(whole, head, names)
+    current = getattr(owner, head)
+    if rest:
+        if not (dataclasses.is_dataclass(current) or isinstance(current, (tuple, Mapping))):
+            raise UserError(f"--set {whole}: '{head}' has no fields of its own")
+        return dataclasses.replace(owner, **{head: _replace(current, rest, value, whole)})
+    if dataclasses.is_dataclass(current) or head in ("stages", "phases", "name"):
+        raise UserError(f"--set {whole}: name one field of it, such as {whole}.FIELD=value")
+    kind = typing.get_type_hints(type(owner))[head]
+    return dataclasses.replace(owner, **{head: _convert(value, kind, whole)})
+
+
+def _unknown(whole: str, name: str, known: Sequence[str]) -> UserError:
+    return UserError(
+        f"--set {whole}: no field '{name}'{nearest(name, known)} (known: {', '.join(known)})"
+    )
+
+
+def _convert(value: Any, kind: Any, where: str) -> Any:
+    """``value``, as JSON gives it, as the annotated ``kind``."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _convert(value, next(a for a in arguments if a is not type(None)), where)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _from_dict(kind, value, where)
+    if origin is tuple and isinstance(value, (list, tuple)):
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_convert(v, arguments[0], where) for v in value)
+        if len(value) == len(arguments):
+            return tuple(_convert(v, a, where) for v, a in zip(value, arguments, strict=True))
+    if isinstance(value, Mapping) and isinstance(origin, type) and issubclass(origin, Mapping):
+        return {str(k): _convert(v, arguments[1], where) for k, v in value.items()}
+    if kind in (bool, int, str) and type(value) is kind:
+        return value
+    if kind is float and type(value) in (int, float):
+        return float(value)
+    if kind is str and type(value) in (int, float):
+        return str(value)
+    wanted = getattr(kind, "__name__", None) if origin is None else str(kind)
+    raise UserError(f"{where}: expected {wanted}, got {value!r}")
+
+
+def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
+    """The whole recipe as JSON-able data, read back by :func:`recipe_from_dict`."""
+    return json.loads(json.dumps(dataclasses.asdict(recipe)))
+
+
+def recipe_from_dict(data: Mapping[str, Any]) -> Recipe:
+    """Inverse of :func:`recipe_to_dict`; UserError naming an unknown or wrong field."""
+    return _from_dict(Recipe, data, "recipe")
+
+
+def _from_dict(kind: type, data: Any, where: str) -> Any:
+    if not isinstance(data, Mapping):
+        raise UserError(f"{where}: expected fields of {kind.__name__}, got {data!r}")
+    hints = typing.get_type_hints(kind)
+    names = [f.name for f in dataclasses.fields(kind)]
+    for key in data:
+        if key not in names:
+            raise UserError(f"{where}: no field '{key}'{nearest(str(key), names)}")
+    values = {k: _convert(v, hints[k], f"{where}.{k}") for k, v in data.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise UserError(f"{where}: {error}") from None

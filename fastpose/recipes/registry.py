@@ -1,0 +1,18 @@
+"""The recipes by name."""
+
+from __future__ import annotations
+
+from fastpose.errors import UserError, nearest
+from fastpose.recipes import keypointgan
+from fastpose.recipes.base import Recipe
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in keypointgan.RECIPES}
+
+
+def get_recipe(name: str) -> Recipe:
+    """A recipe by name; UserError with the nearest one where it is unknown."""
+    try:
+        return RECIPES[name]
+    except KeyError:
+        known = ", ".join(RECIPES)
+        raise UserError(f"no recipe '{name}' (known: {known}){nearest(name, RECIPES)}") from None
