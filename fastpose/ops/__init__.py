@@ -1,7 +1,7 @@
 """Differentiable drawing and decoding operators, each with a hand-written backward.
 
-Points are normalised, (x, y), corner aligned: -1 is the centre of the first pixel, 1 the centre of the last.
-Images are (B, C, H, W) in [0, 1].
+Points are normalised, (x, y), corner aligned: -1 is the centre of the first pixel, 1 the centre of
+the last. Images are (B, C, H, W) in [0, 1].
 """
 
 from fastpose import _native

@@ -1,13 +1,14 @@
 """Schema, fallback, fake kernel and autograd of one operator, registered in one call.
 
-An operator is one schema with several owners. The reference is registered for every device; a native library that
-is loaded overrides it on its own device (`fastpose/_native.py`); on a GPU without one the Triton kernels step in.
-`using(backend)` calls one given owner, for tests and benchmarks.
+An operator is one schema with several owners. The reference is registered for every device; a
+native library that is loaded overrides it on its own device (`fastpose/_native.py`); on a GPU
+without one the Triton kernels step in. `using(backend)` calls one given owner, for tests and
+benchmarks.
 
-Naming does the wiring: the arguments of the backward operator after `grad_output` are arguments of the forward, by
-name, and its results are called `grad_<argument>`. What an operator offers to the generic tests of `tests/ops/` is
-in its module `samples`, its Triton kernels (if any) are in its module `triton`: functions `forward`, `backward` and
-`into` with the arguments of the schemas.
+Naming does the wiring: the arguments of the backward operator after `grad_output` are arguments of
+the forward, by name, and its results are called `grad_<argument>`. What an operator offers to the
+generic tests of `tests/ops/` is in its module `samples`; its Triton kernels, if any, are in its
+module `triton`: functions `forward`, `backward` and `into` with the arguments of the schemas.
 """
 
 import importlib
@@ -30,7 +31,8 @@ _library = torch.library.Library(NAMESPACE, "FRAGMENT")
 
 @dataclass(frozen=True)
 class Kernel:
-    """One entry of an operator: arguments and results in torch's schema language, and what computes it anywhere."""
+    """One entry of an operator: its arguments and results in torch's schema language, and what
+    computes it on any device."""
 
     schema: str
     reference: Callable[..., Any]
@@ -58,7 +60,11 @@ class Operator:
         return getattr(torch.ops.fastpose, f"{self.name}_backward").default(*args)
 
     def using(self, backend: str, role: str = "forward") -> Callable[..., Any]:
-        """The given owner's `forward` (with autograd), `backward` or `into`; ValueError where it cannot serve."""
+        """The given owner's `forward` (with autograd), `backward` or `into`.
+
+        Raises:
+            ValueError: there is no such owner, or it is not there.
+        """
         self._check_backend(backend)
         if role == "forward":
             return _function(self.name, backend).apply
@@ -92,7 +98,7 @@ class Operator:
             )
         if backend in ("cpu", "cuda") and not self._native(backend):
             raise ValueError(
-                f"backend={backend!r}: no native {backend} library is loaded; build it, see `fastpose info`"
+                f"backend={backend!r}: the native library is not loaded; see `fastpose info`"
             )
         if backend == "triton" and not has_triton(self.name):
             raise ValueError("backend='triton': Triton is not installed or has no such kernel")
@@ -155,8 +161,8 @@ def _fallback(operator: Operator, role: str) -> Callable[..., Any]:
 @cache
 def _warn_slow(name: str) -> None:
     warnings.warn(
-        f"fastpose.ops.{name}: neither the CUDA library nor Triton is there; the slow reference runs on the GPU "
-        "(see `fastpose info`)",
+        f"fastpose.ops.{name}: neither the CUDA library nor Triton is there, so the slow reference "
+        "runs on the GPU (see `fastpose info`)",
         stacklevel=3,
     )
 

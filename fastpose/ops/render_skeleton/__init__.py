@@ -90,9 +90,9 @@ def render_skeleton(
             image too. A joint that is not finite (or so far out that its squared distance
             overflows) makes every pixel of the channels that draw it NaN, in its own image, and
             gets NaN gradients itself; nothing else is touched.
-        limbs: E pairs of ends, 1 <= E <= 512: a sequence of pairs or a CPU integer tensor (E, 2). An
-            end is a joint index or a sequence of them, which stands for their mean. Static: checked
-            once and cached. Inside `torch.compile` give a sequence.
+        limbs: E pairs of ends, 1 <= E <= 512: a sequence of pairs or a CPU integer tensor (E, 2).
+            An end is a joint index or a sequence of them, which stands for their mean. Static:
+            checked once and cached. Inside `torch.compile` give a sequence.
         size: side of the square image, or (H, W); pixels, at least 1.
         sharpness: g above, > 0, per normalised unit (exponential) or its square (gaussian).
         profile: the fall-off, see above.

@@ -49,9 +49,8 @@ def plan_for(limbs: Any, channels: Any, widths: Any, device: torch.device) -> Pl
             return _plans[limbs, channels, widths, device]
         except (KeyError, TypeError):
             pass
-    return _plan(
-        _freeze_limbs(limbs), _freeze(channels, "channels"), _freeze(widths, "widths"), device
-    )
+    channels, widths = _freeze(channels, "channels"), _freeze(widths, "widths")
+    return _plan(_freeze_limbs(limbs), channels, widths, device)
 
 
 @torch.compiler.assume_constant_result

@@ -1,18 +1,18 @@
-"""Reference of `render_skeleton`: the formula in plain PyTorch, for every device and as the oracle of the tests.
+"""Reference of `render_skeleton`: the formula in plain PyTorch, for every device; the tests' oracle.
 
-Notation: a limb e runs from a to b, `direction` = (b - a) / |b - a|, `normal` is that turned by 90 degrees.
-A pixel u lies `along` from a in that direction and `across` beside it; its nearest point of the limb lies at
+A limb e runs from a to b, `direction` = (b - a) / |b - a|, `normal` is that turned by 90 degrees.
+A pixel u lies `along` from a in that direction and `across` beside it; its nearest point of the
+limb lies at
 
     c = a + clamp(along, 0, |b - a|) * direction + clamp(across, -w/2, w/2) * normal
 
-and v = u - c, d^2 = |v|^2. A limb of no length is the point a. The value of a channel is the profile of its
-smallest d^2 (the first limb wins a tie); a limb with a non-finite end has d^2 = NaN everywhere and wins.
-Source: `specs/keypointgan_imm_cyclegan.md` 3.1; there max(|b - a|^2, 1e-6) stands where the exact length stands
-here, which differs for limbs shorter than 0.001 only and lets the envelope theorem give exact gradients.
+and v = u - c, d^2 = |v|^2. A limb of no length is the point a. The value of a channel is the
+profile of its smallest d^2 (the first limb wins a tie); a limb with an end that is not finite has
+d^2 = NaN everywhere and wins. Source: `specs/keypointgan_imm_cyclegan.md` 3.1. There
+max(|b - a|^2, 1e-6) stands where the exact length stands here; that differs for limbs shorter than
+0.001 only, and with the exact length the gradients of 3.3 hold for all.
 
-`plan` is one int32 vector on the device of `points`: first[C + 1], offset[2 E + 1], index[N]. Channel c is drawn by
-limbs first[c] .. first[c + 1] - 1; end i (2 e the start, 2 e + 1 the end of limb e) is the mean of the joints
-index[offset[i]] .. index[offset[i + 1] - 1].
+`plan` is described in `plan.py`: first[C + 1], offset[2 E + 1], index[N] in one int32 vector.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ EXPONENTIAL, GAUSSIAN = 0, 1
 
 
 class Ends(NamedTuple):
-    """The plan applied to the points: where each limb's two ends lie and which joints they come from."""
+    """The plan applied to the points: where the limbs' ends lie and which joints make them."""
 
     at: Tensor  # (B, 2 E, 2)
     joint: Tensor  # (N,) joint of each term of a mean
@@ -45,7 +45,7 @@ class Nearest(NamedTuple):
 
 
 def pixel_centres(size: int, like: Tensor) -> Tensor:
-    """Normalised coordinate of every pixel centre along a side; the only pixel of a side of 1 lies at 0."""
+    """Normalised coordinates of the pixel centres along a side; for a side of 1 it is 0."""
     step = 2.0 / (size - 1) if size > 1 else 0.0
     start = -1.0 if size > 1 else 0.0
     return torch.arange(size, device=like.device, dtype=like.dtype) * step + start
@@ -72,20 +72,22 @@ def nearest_points(
     x = pixel_centres(width, ends.at)
     y = pixel_centres(height, ends.at)
     u = torch.stack((x.expand(height, -1), y[:, None].expand(-1, width)), -1)
+    unit = torch.eye(2, dtype=u.dtype, device=u.device)[0]  # direction of a limb of no length
     for e in range(limbs):
         a, b = ends.at[:, 2 * e : 2 * e + 2, None, None].split(1, 1)
         length = (b - a).square().sum(-1, keepdim=True).sqrt()
-        direction = (b - a) / length.where(length != 0, torch.ones_like(length))
+        direction = torch.where(length != 0, (b - a) / length, unit)
         normal = torch.stack((-direction[..., 1], direction[..., 0]), -1)
         along = ((u - a) * direction).sum(-1, keepdim=True)
         across = ((u - a) * normal).sum(-1, keepdim=True)
         on_axis = along.clamp(length.new_zeros(()), length)
-        half = 0 if widths is None else widths[e].to(u.dtype) / 2
+        half = length * 0 if widths is None else torch.where(length != 0, widths[e].to(u) / 2, 0)
         beside = across.clamp(-half, half)
         residual = (along - on_axis) * direction + (across - beside) * normal
+        spoilt = 0 * (length + a.square().sum(-1, keepdim=True))  # NaN where anything overflowed
         per_length = torch.where(length == 0, length, 1 / length)
         yield Nearest(
-            residual.square().sum(-1),
+            residual.square().sum(-1) + spoilt[..., 0],
             residual,
             (on_axis * per_length)[..., 0],
             (beside * (along - on_axis) * per_length)[..., 0],
@@ -96,7 +98,7 @@ def nearest_points(
 def smallest_distance(
     ends: Ends, widths: Tensor | None, limbs: int, channels: int, height: int, width: int
 ) -> tuple[Tensor, Tensor]:
-    """Per channel and pixel the smallest squared distance (inf where a channel has no limb) and whose it is."""
+    """Per channel and pixel the smallest d^2 (inf where a channel has no limb) and whose it is."""
     shape = (ends.at.shape[0], channels, height, width)
     best = ends.at.new_full(shape, torch.inf)
     winner = torch.full(shape, -1, device=best.device)
@@ -155,7 +157,8 @@ def backward(
     profile: int,
     eps: float,
 ) -> Tensor:
-    """The winner of a pixel gets its gradient: with k = grad * -dI/d(d^2) * 2, start k (1 - t) v, end k t v."""
+    """The limb that wins a pixel gets its gradient: with k = -2 grad dI/d(d^2), its start
+    k (1 - t) v and its end k t v; a limb with a width is also turned by its ends."""
     channels, height, width = grad_output.shape[1:]
     ends = ends_of(points, plan, limbs, channels)
     squared, winner = smallest_distance(ends, widths, limbs, channels, height, width)

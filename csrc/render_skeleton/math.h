@@ -1,0 +1,170 @@
+// render_skeleton per limb and per pixel, forward and backward: what the CPU and CUDA kernels
+// share.
+//
+// A limb e runs from a to b, d = (b - a) / |b - a|, n is d turned by 90 degrees. A pixel u lies
+//     along = <u - a, d>,  across = <u - a, n>
+// and its nearest point c of the limb (a rectangle of width w; w = 0 is the line) at
+//     on_axis = clamp(along, 0, |b - a|),  beside = clamp(across, -w/2, w/2).
+// The rest, past_along = along - on_axis and past_across = across - beside, is u - c in the limb's
+// own frame, so the squared distance is past_along^2 + past_across^2.
+//
+// Gradient. I = f(min over limbs of |u - c|^2); only the nearest limb counts. How c slides along
+// the limb does not matter, because there |u - c| is stationary or the clamp holds c. With k =
+// dL/dI * -2 dI/d(|u - c|^2) (see `fall_off_slope`) and t = on_axis / |b - a|:
+//     dL/da += k (1 - t) (u - c) + k (beside past_along / |b - a|) n
+//     dL/db += k      t  (u - c) - k (beside past_along / |b - a|) n
+// (the last terms: moving an end across turns the rectangle). past_along is not 0 only where t is 0
+// or 1, so the four sums of LimbSums over the pixels a limb wins give both ends, see `finish`.
+//
+// T is float or double; V is T, or a vector type with the same few functions found by its
+// namespace: multiply_add, minimum, maximum.
+#pragma once
+
+#include <math.h>
+
+#include "common/host_device.h"
+
+namespace fastpose::skeleton {
+
+enum Profile : int { exponential = 0, gaussian = 1 };
+
+// --- the vocabulary for plain numbers ------------------------------------------------------------
+
+#if defined(__CUDA_ARCH__) || defined(__FMA__)
+FASTPOSE_HD float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
+FASTPOSE_HD double multiply_add(double a, double b, double c) { return fma(a, b, c); }
+#else  // without the instruction fma() is a slow library call
+FASTPOSE_HD float multiply_add(float a, float b, float c) { return a * b + c; }
+FASTPOSE_HD double multiply_add(double a, double b, double c) { return a * b + c; }
+#endif
+FASTPOSE_HD float minimum(float a, float b) { return a < b ? a : b; }
+FASTPOSE_HD double minimum(double a, double b) { return a < b ? a : b; }
+FASTPOSE_HD float maximum(float a, float b) { return a > b ? a : b; }
+FASTPOSE_HD double maximum(double a, double b) { return a > b ? a : b; }
+FASTPOSE_HD float square_root(float a) { return sqrtf(a); }
+FASTPOSE_HD double square_root(double a) { return sqrt(a); }
+FASTPOSE_HD float exponential_of(float a) { return expf(a); }
+FASTPOSE_HD double exponential_of(double a) { return exp(a); }
+
+// --- pixels --------------------------------------------------------------------------------------
+
+// Distance of pixel centres along a side of `size` pixels in normalised units.
+FASTPOSE_HD double pixel_step(int size) { return size > 1 ? 2.0 / (size - 1) : 0.0; }
+// Coordinate of the first pixel's centre; the only pixel of a side of 1 lies at 0.
+FASTPOSE_HD double pixel_start(int size) { return size > 1 ? -1.0 : 0.0; }
+
+// --- limbs ---------------------------------------------------------------------------------------
+
+template <typename T>
+struct Limb {
+  T x, y;        // start a; NaN if an end is not finite or so far out that its square overflows
+  T dx, dy;      // direction d; n is (-dy, dx)
+  T length;      // |b - a|; 0: the limb is the point a
+  T per_length;  // 1 / |b - a|, or 0
+  T half_width;  // w / 2
+};
+
+template <typename T>
+FASTPOSE_HD Limb<T> make_limb(T ax, T ay, T bx, T by, T width) {
+  const T ex = bx - ax, ey = by - ay;
+  const T length = square_root(ex * ex + ey * ey);
+  const T check = length + (ax * ax + ay * ay);
+  const bool point = !(length > 0);
+  const T per_length = point ? T(0) : T(1) / length;
+  const T spoilt = check - check;  // 0, or NaN if anything overflowed or was not finite
+  return {ax + spoilt, ay + spoilt, point ? T(1) : ex * per_length, point ? T(0) : ey * per_length,
+          length,      per_length,  point ? T(0) : width / 2};
+}
+
+// A limb whose start is NaN wins every pixel of its channel, which becomes NaN.
+template <typename T>
+FASTPOSE_HD bool is_spoilt(const Limb<T>& limb) {
+  return limb.x != limb.x || limb.y != limb.y;
+}
+
+// --- pixels against limbs ------------------------------------------------------------------------
+
+template <typename V>
+struct Nearest {
+  V on_axis, beside;          // nearest point c in the limb's frame
+  V past_along, past_across;  // u - c
+};
+
+// The nearest point for a pixel at (along, across) in the frame of a limb of that length and half
+// width. kWide = false is for limbs that are lines.
+template <bool kWide, typename V>
+FASTPOSE_HD Nearest<V> nearest_point(V along, V across, V length, V half_width) {
+  Nearest<V> near;
+  near.on_axis = minimum(maximum(along, V(0)), length);
+  near.past_along = along - near.on_axis;
+  if (kWide) {
+    near.beside = minimum(maximum(across, V(0) - half_width), half_width);
+    near.past_across = across - near.beside;
+  } else {
+    near.beside = V(0);
+    near.past_across = across;
+  }
+  return near;
+}
+
+template <typename V>
+FASTPOSE_HD V squared_distance(const Nearest<V>& near) {
+  return multiply_add(near.past_along, near.past_along, near.past_across * near.past_across);
+}
+
+// I of the smallest squared distance of a pixel; infinite (no limb at all) gives 0.
+template <int kProfile, typename T>
+FASTPOSE_HD T fall_off(T squared, T sharpness, T eps) {
+  if (kProfile == gaussian) return exponential_of(-sharpness * squared);
+  return exponential_of(-sharpness * square_root(squared + eps));
+}
+
+// -2 dI/d(squared).
+template <int kProfile, typename T>
+FASTPOSE_HD T fall_off_slope(T squared, T sharpness, T eps) {
+  if (kProfile == gaussian) return 2 * sharpness * exponential_of(-sharpness * squared);
+  const T distance = square_root(squared + eps);
+  return sharpness * exponential_of(-sharpness * distance) / distance;
+}
+
+// --- gradient of one limb ------------------------------------------------------------------------
+
+template <typename V>
+struct LimbSums {
+  V start;   // sum of k past_along where t = 0
+  V end;     // the same where t = 1
+  V across;  // sum of k past_across
+  V turn;    // sum of k (on_axis past_across - beside past_along); times 1 / |b - a| is b's share
+};
+
+template <bool kWide, typename V>
+FASTPOSE_HD void accumulate(LimbSums<V>& sums, const Nearest<V>& near, V k) {
+  sums.start = multiply_add(k, minimum(near.past_along, V(0)), sums.start);
+  sums.end = multiply_add(k, maximum(near.past_along, V(0)), sums.end);
+  const V pull = k * near.past_across;
+  sums.across = sums.across + pull;
+  sums.turn = multiply_add(pull, near.on_axis, sums.turn);
+  if (kWide) sums.turn = sums.turn - k * near.beside * near.past_along;
+}
+
+template <typename T>
+struct EndGradients {
+  T ax, ay, bx, by;
+};
+
+// Gradient of the two ends from the sums over all pixels that the limb wins. Sum may be wider than
+// T.
+template <typename T, typename Sum>
+FASTPOSE_HD EndGradients<Sum> finish(const Limb<T>& limb, LimbSums<Sum> sums) {
+  if (!(limb.length > 0)) {  // a point: t = 0 on both sides
+    sums.start += sums.end;
+    sums.end = 0;
+  }
+  const Sum to_end = sums.turn * Sum(limb.per_length);
+  const Sum to_start = sums.across - to_end;
+  const Sum dx = Sum(limb.dx), dy = Sum(limb.dy);
+  return {sums.start * dx - to_start * dy, sums.start * dy + to_start * dx,
+          sums.end * dx - to_end * dy, sums.end * dy + to_end * dx};
+}
+
+}  // namespace fastpose::skeleton
