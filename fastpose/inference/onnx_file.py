@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fastpose.errors import UserError
 
-MAX_DEPTH = 64
+MAX_DEPTH = 100  # protobuf's own
 MAX_BYTES = 2**31 - 1  # protobuf's own limit for one message
 
 # Message -> {field number: message of that field}, only the paths that lead to a tensor, an operator

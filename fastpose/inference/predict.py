@@ -1,0 +1,275 @@
+"""Run a detector over files into a folder of results that exists complete or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from av.error import FFmpegError
+
+from fastpose.errors import UserError
+from fastpose.inference.crop import Boxes, CropMode, make_cropper
+from fastpose.inference.detector import BATCH, Detector, make_smoother
+from fastpose.inference.frames import FramePose
+from fastpose.inference.sinks import (
+    CsvSink,
+    JsonLinesSink,
+    OverlayPictureSink,
+    OverlayVideoSink,
+    Sink,
+    unique_name,
+)
+from fastpose.inference.smoothing import SmoothingConfig
+from fastpose.inference.sources import PictureSource, VideoSource
+from fastpose.inference.stream import PoseStream
+from fastpose.inference.threads import WriteBehind
+
+FORMAT, VERSION = "fastpose-predictions", 1
+WRITE_BEHIND = 8  # frames
+
+Format = Literal["jsonl", "csv", "overlay"]
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How to run over files.
+
+    Attributes:
+        crop: where the detector looks, see `fastpose.inference.crop`.
+        boxes: a file of boxes that takes the place of `crop`.
+        smooth: the One-Euro filter on videos.
+        batch: frames per call of the model.
+        formats: which outputs to write.
+        overwrite: replace an older folder of predictions.
+    """
+
+    crop: CropMode = "auto"
+    boxes: str | None = None
+    smooth: bool | SmoothingConfig = False
+    batch: int = BATCH
+    formats: tuple[Format, ...] = ("jsonl", "csv", "overlay")
+    overwrite: bool = False
+
+
+def predict_files(
+    detector: Detector,
+    sources: Sequence[VideoSource | PictureSource],
+    out: str | Path,
+    options: PredictOptions | None = None,
+    *,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Detect every frame of every source and write the results to the folder `out`.
+
+    ``poses.jsonl`` and ``poses.csv`` hold a row for every frame of every source, ``*_overlay`` the
+    frames with skeletons, ``report.json`` the account: received = processed + failed.
+
+    Args:
+        progress: called with the source's name, its frames done, and its frames expected or None.
+
+    Returns:
+        The report.
+
+    Raises:
+        UserError: `out` cannot be used, or no frame at all could be processed (nothing is written);
+            or frames are missing or failed (all others are in `out`, the report says which).
+    """
+    options = options or PredictOptions()
+    out = Path(out)
+    check_output(out, overwrite=options.overwrite)
+    boxes = None if options.boxes is None else Boxes.read(options.boxes)
+    started = time.perf_counter()
+    with _complete_folder(out) as folder:
+        accounts = list(_run_all(detector, sources, folder, options, boxes, progress))
+        report = _report(detector, options, accounts, time.perf_counter() - started)
+        if report["processed"] == 0:
+            reasons = [a["reason"] for a in accounts if a["reason"]]
+            raise UserError(reasons[0] if reasons else "no frame could be processed")
+        report["outputs"] = sorted(p.name for p in folder.iterdir()) + ["report.json"]
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    _raise_for_missing(report, out)
+    return report
+
+
+def check_output(out: Path, *, overwrite: bool) -> None:
+    """UserError unless `out` is new, empty, or (with `overwrite`) an older folder of predictions."""
+    if not out.parent.is_dir():
+        raise UserError(f"{out}: the folder {out.parent} does not exist; create it first")
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not _is_ours(out):
+        raise UserError(f"{out}: exists and is no folder of predictions; give another --out")
+    if not overwrite:
+        raise UserError(f"{out}: already holds predictions; give another --out, or --overwrite")
+
+
+def _is_ours(out: Path) -> bool:
+    try:
+        return json.loads((out / "report.json").read_text())["format"] == FORMAT
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _run_all(
+    detector: Detector,
+    sources: Sequence[VideoSource | PictureSource],
+    folder: Path,
+    options: PredictOptions,
+    boxes: Boxes | None,
+    progress: Progress | None,
+) -> Iterator[dict[str, Any]]:
+    tables: list[Sink] = []
+    if "jsonl" in options.formats:
+        tables.append(JsonLinesSink(folder / "poses.jsonl", detector.skeleton))
+    if "csv" in options.formats:
+        tables.append(CsvSink(folder / "poses.csv", detector.skeleton))
+    names: set[str] = set()
+    with _closing(tables):
+        for source in sources:
+            overlay: list[Sink] = []
+            if "overlay" in options.formats:
+                overlay.append(_overlay(detector, source, folder, names))
+            with _closing(overlay):
+                yield _run_one(detector, source, options, boxes, [*tables, *overlay], progress)
+
+
+def _run_one(
+    detector: Detector,
+    source: VideoSource | PictureSource,
+    options: PredictOptions,
+    boxes: Boxes | None,
+    sinks: Sequence[Sink],
+    progress: Progress | None,
+) -> dict[str, Any]:
+    try:
+        cropper = make_cropper(source, options.crop, boxes, detector.info)
+    except UserError as error:  # this source gives nothing; the others still may
+        return _nothing(source, str(error))
+    stream = PoseStream(
+        source,
+        detector.runtime,
+        cropper,
+        batch=options.batch,
+        smoother=make_smoother(options.smooth) if source.is_video else None,
+    )
+
+    def write(pose: FramePose) -> None:
+        for sink in sinks:
+            sink.write(pose)
+
+    with WriteBehind(write, WRITE_BEHIND) as writer:
+        for pose in stream:
+            writer.put(pose)
+            if progress is not None:
+                progress(source.name, pose.index + 1, source.expected)
+    return stream.account()
+
+
+def _overlay(
+    detector: Detector, source: VideoSource | PictureSource, folder: Path, names: set[str]
+) -> Sink:
+    name = unique_name(f"{Path(source.name).stem}_overlay", names)
+    if isinstance(source, VideoSource):
+        return OverlayVideoSink(folder / f"{name}.mp4", detector.skeleton, source.fps)
+    return OverlayPictureSink(folder / name, detector.skeleton)
+
+
+def _nothing(source: VideoSource | PictureSource, reason: str) -> dict[str, Any]:
+    counts = dict.fromkeys(("received", "processed", "failed", "without_person"), 0)
+    return {
+        "source": source.name,
+        "crop": None,
+        "expected": source.expected,
+        **counts,
+        "partial": True,
+        "reason": reason,
+        "model_seconds": 0.0,
+        "smoothing_delay_seconds": None,
+    }
+
+
+def _report(
+    detector: Detector,
+    options: PredictOptions,
+    accounts: Sequence[dict[str, Any]],
+    seconds: float,
+) -> dict[str, Any]:
+    totals = {
+        key: sum(a[key] for a in accounts)
+        for key in ("received", "processed", "failed", "without_person")
+    }
+    detected = totals["processed"] - totals["without_person"]
+    model_seconds = sum(a["model_seconds"] for a in accounts)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "runtime": detector.runtime.name,
+        "checkpoint": detector.info.checkpoint,
+        "image_size": detector.info.image_size,
+        "skeleton": detector.skeleton.to_dict(),
+        "options": asdict(options),
+        **totals,
+        "partial": any(a["partial"] for a in accounts),
+        "seconds": round(seconds, 4),
+        "frames_per_second": round(totals["received"] / seconds, 2) if seconds > 0 else None,
+        "model_frames_per_second": (
+            round(detected / model_seconds, 2) if model_seconds > 0 else None
+        ),
+        "sources": list(accounts),
+    }
+
+
+def _raise_for_missing(report: dict[str, Any], out: Path) -> None:
+    short = [a for a in report["sources"] if a["partial"]]
+    if short:
+        first = short[0]
+        others = f", and {len(short) - 1} more sources are not whole" if len(short) > 1 else ""
+        raise UserError(
+            f"{first['source']}: {first['reason']}; its {first['received']} frames before that are "
+            f"in {out}, marked partial{others}"
+        )
+    if report["failed"]:
+        reason = next(a["reason"] for a in report["sources"] if a["failed"])
+        raise UserError(
+            f"{report['failed']} of {report['received']} frames failed, the first because: {reason}; "
+            f"the others are in {out}"
+        )
+
+
+@contextmanager
+def _closing(sinks: Sequence[Sink]) -> Iterator[None]:
+    """Finish the sinks on a normal exit, discard them on any other."""
+    try:
+        yield
+    except BaseException:
+        for sink in sinks:
+            sink.discard()
+        raise
+    for sink in sinks:
+        sink.finish()
+
+
+@contextmanager
+def _complete_folder(out: Path) -> Iterator[Path]:
+    """A temporary folder beside `out` that takes its place on a normal exit and vanishes otherwise."""
+    temporary = out.with_name(f".{out.name}.tmp-{os.getpid()}")
+    old = out.with_name(f".{out.name}.old-{os.getpid()}")
+    try:
+        temporary.mkdir()
+        yield temporary
+        if out.exists():
+            os.replace(out, old)
+        os.replace(temporary, out)
+    except (OSError, FFmpegError) as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
