@@ -172,6 +172,7 @@ class CMakeBuild(build_ext):
     """
 
     def run(self) -> None:
+        self.inplace = self.inplace or self.editable_mode
         check_compiler()
         torch_dir, version = find_torch()
         import pybind11

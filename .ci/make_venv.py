@@ -1,6 +1,6 @@
 """Make the virtual environment: python3 make_venv.py FOLDER REQUIREMENTS.
 
-Runs under any Python 3, takes a supported one, and writes ``FOLDER/.ready`` last. An installation
+Runs under any Python 3.6 or later, takes a supported one, and writes ``FOLDER/.ready`` last. An installation
 that was interrupted (``FOLDER/.installing`` is still there) is started again from an empty folder.
 """
 
@@ -31,12 +31,12 @@ def find_python() -> str:
     """This interpreter when it is supported, else the newest supported one on PATH."""
     if sys.version_info[:2] in SUPPORTED:
         return sys.executable
-    names = ["python%d.%d" % version for version in SUPPORTED]
+    names = [f"python{major}.{minor}" for major, minor in SUPPORTED]
     found = next((name for name in names if works(name, "import venv")), None)
     if found is None:
-        have = "%d.%d" % sys.version_info[:2]
+        major, minor = sys.version_info[:2]
         stop(
-            "python3 is " + have + ", outside of 3.10 to 3.13; install one of these, then run "
+            f"python3 is {major}.{minor}, outside of 3.10 to 3.13; install one of these, then run "
             "make again with PYTHON=python3.12 (for example)"
         )
     return str(found)
