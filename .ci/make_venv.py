@@ -1,7 +1,8 @@
 """Make the virtual environment: python3 make_venv.py FOLDER REQUIREMENTS.
 
-Runs under any Python 3.6 or later, takes a supported one, and writes ``FOLDER/.ready`` last. An installation
-that was interrupted (``FOLDER/.installing`` is still there) is started again from an empty folder.
+Runs under any Python 3.6 or later, takes a supported one, and writes ``FOLDER/.ready`` last. An
+installation that was interrupted (``FOLDER/.installing`` is still there) is started again from an
+empty folder.
 """
 
 import fcntl
