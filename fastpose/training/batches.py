@@ -1,0 +1,190 @@
+"""Batches, drawn in a background thread one step ahead of the one in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastpose.errors import UserError
+from fastpose.recipes.base import Augmentation
+from fastpose.training.augment import augment_pairs
+from fastpose.training.phases import Stage
+
+RngStates = dict[str, dict[str, Any]]
+SOURCES = ("frames", "poses")
+GENERATORS = (*SOURCES, "augmentation")
+
+
+class FrameSource(Protocol):
+    """Draws pairs of frames; see ``fastpose.data.frame_pairs``."""
+
+    def sample(
+        self, batch: int, rng: np.random.Generator, /
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Target and other (B,S,S,3) uint8 and the target's (B,2) clip and frame index."""
+        ...
+
+
+class PoseSource(Protocol):
+    """Draws unpaired poses; see ``fastpose.data.pose_prior``."""
+
+    def sample(self, n: int, rng: np.random.Generator, /) -> np.ndarray:
+        """Poses (n,K,2) float32, normalised."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where batches come from; a source that no stage needs may be None."""
+
+    frames: FrameSource | None = None
+    poses: PoseSource | None = None
+    augmentation: Augmentation = Augmentation()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One batch as drawn, and the sources' generators' states after drawing it."""
+
+    arrays: Mapping[str, np.ndarray]
+    rng_states: RngStates
+
+
+def stage_at(stages: Sequence[Stage], step: int) -> tuple[int, int]:
+    """Index of the stage that executes ``step`` (from 0), and the step's place within it."""
+    for index, stage in enumerate(stages):
+        if step < stage.steps:
+            return index, step
+        step -= stage.steps
+    raise IndexError(f"step lies {step} beyond the last stage")
+
+
+def initial_rng_states(seed: int) -> RngStates:
+    """States of independent generators, one for each of ``GENERATORS``."""
+    seeds = np.random.SeedSequence(seed).spawn(len(GENERATORS))
+    return {
+        name: dict(np.random.default_rng(s).bit_generator.state)
+        for name, s in zip(GENERATORS, seeds, strict=True)
+    }
+
+
+def make_generators(states: RngStates) -> dict[str, np.random.Generator]:
+    """Generators that continue from ``states``; UserError where a state is not one of PCG64's."""
+    generators = {}
+    for name in GENERATORS:
+        generator = np.random.default_rng(0)
+        try:
+            generator.bit_generator.state = states[name]
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise UserError(f"random generator '{name}': not a state ({error})") from None
+        generators[name] = generator
+    return generators
+
+
+def draw(
+    stage: Stage, sources: Sources, generators: Mapping[str, np.random.Generator]
+) -> dict[str, np.ndarray]:
+    """One batch of ``stage``: ``target``, ``other``, ``ids`` and/or ``poses``."""
+    arrays: dict[str, np.ndarray] = {}
+    if "frames" in stage.needs:
+        assert sources.frames is not None
+        target, other, ids = sources.frames.sample(stage.batch_size, generators["frames"])
+        arrays.update(target=target, other=other, ids=ids)
+    if "poses" in stage.needs:
+        assert sources.poses is not None
+        arrays["poses"] = sources.poses.sample(stage.batch_size, generators["poses"])
+    return arrays
+
+
+class BatchStream:
+    """The batches of steps ``start`` to ``stop``, in order; use as a context manager.
+
+    The thread works one batch ahead, so the generators inside are ahead of training. Whoever
+    consumes a batch stores ``Prepared.rng_states``: a stream begun from those continues exactly.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        sources: Sources,
+        rng_states: RngStates,
+        *,
+        start: int,
+        stop: int,
+    ) -> None:
+        self._stages, self._sources, self._stop = stages, sources, stop
+        self._generators = make_generators(rng_states)
+        self._next = start
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fastpose-batches")
+        self._ahead: Future[Prepared] | None = None
+
+    def _prepare(self, step: int) -> Prepared:
+        stage = self._stages[stage_at(self._stages, step)[0]]
+        arrays = draw(stage, self._sources, self._generators)
+        states = {name: dict(self._generators[name].bit_generator.state) for name in SOURCES}
+        return Prepared(arrays, states)
+
+    def _submit(self) -> Future[Prepared] | None:
+        if self._next >= self._stop:
+            return None
+        step, self._next = self._next, self._next + 1
+        return self._pool.submit(self._prepare, step)
+
+    def next(self) -> Prepared:
+        """The next batch; an error of a source is raised here."""
+        current = self._ahead or self._submit()
+        if current is None:
+            raise IndexError("no batch is left")
+        prepared = current.result()
+        self._ahead = self._submit()
+        return prepared
+
+    def __enter__(self) -> BatchStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def images_to_float(images: np.ndarray, device: torch.device) -> Tensor:
+    """uint8 (B,S,S,3) to float (B,3,S,S) in [-1, 1], channels-last in memory."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device, non_blocking=True)
+    return tensor.permute(0, 3, 1, 2).to(torch.float32).mul_(2.0 / 255.0).sub_(1.0)
+
+
+def to_batch(
+    arrays: Mapping[str, np.ndarray],
+    device: torch.device,
+    augmentation: Augmentation = Augmentation(),
+    rng: np.random.Generator | None = None,
+) -> dict[str, Tensor]:
+    """What a model is given: ``target`` and ``other`` (B,3,S,S) in [-1, 1], ``poses`` (B,K,2).
+
+    Args:
+        arrays: see :func:`draw`.
+        device: where to.
+        augmentation: of the pictures, drawn with ``rng``; none without ``rng``.
+        rng: changed by drawing.
+    """
+    batch = {k: images_to_float(arrays[k], device) for k in ("target", "other") if k in arrays}
+    if "target" in batch and rng is not None:
+        pair = augment_pairs(batch["target"], batch["other"], augmentation, rng)
+        batch["target"], batch["other"] = (
+            images.contiguous(memory_format=torch.channels_last) for images in pair
+        )
+    if "poses" in arrays:
+        poses = np.ascontiguousarray(arrays["poses"], dtype=np.float32)
+        batch["poses"] = torch.from_numpy(poses).to(device, non_blocking=True)
+    return batch

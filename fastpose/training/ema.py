@@ -1,0 +1,50 @@
+"""An exponential moving average of a model: what is evaluated and exported."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+_AVERAGED_BUFFERS = ("running_mean", "running_var")
+
+
+class Ema:
+    """A copy of ``model`` whose parameters follow it as a moving average.
+
+    The decay of update t (from 0) of a stage is ``min(decay, (1 + t) / (10 + t))``, so that an
+    average of a short stage is not made of its first weights. Running statistics of normalisation
+    layers are averaged like the weights that they belong to; other buffers are copied when the
+    average is used (:meth:`module`). ``decay=0`` makes the average equal to the model.
+
+    Args:
+        model: the model that is trained.
+        decay: in [0, 1).
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self._source = model
+        self._copy = copy.deepcopy(model).requires_grad_(False).eval()
+        pairs = list(zip(self._copy.parameters(), model.parameters(), strict=True))
+        copied: list[tuple[Tensor, Tensor]] = []
+        buffers = zip(self._copy.named_buffers(), model.named_buffers(), strict=True)
+        for (name, mine), (_, theirs) in buffers:
+            averaged = name.rpartition(".")[2] in _AVERAGED_BUFFERS and mine.is_floating_point()
+            (pairs if averaged else copied).append((mine, theirs))  # type: ignore[arg-type]
+        self._averaged = [mine.detach() for mine, _ in pairs]
+        self._followed = [theirs.detach() for _, theirs in pairs]
+        self._copied = copied
+
+    def update(self, stage_step: int) -> None:
+        """Move towards the model; ``stage_step`` counts from 0 within the stage."""
+        decay = min(self.decay, (1 + stage_step) / (10 + stage_step))
+        torch._foreach_lerp_(self._averaged, self._followed, 1.0 - decay)
+
+    def module(self) -> nn.Module:
+        """The averaged model in eval mode, its copied buffers brought up to date."""
+        with torch.no_grad():
+            for mine, theirs in self._copied:
+                mine.copy_(theirs)
+        return self._copy

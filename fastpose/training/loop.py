@@ -1,0 +1,185 @@
+"""The training loop: batch, phases, average, finite check, log, sheet, checkpoint, stop on signal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fastpose.errors import UserError
+from fastpose.training.batches import BatchStream, Sources, make_generators, to_batch
+from fastpose.training.failure import TrainingFailed, dump_failure
+from fastpose.training.logging import RunLog
+from fastpose.training.phases import Phase, Stage
+from fastpose.training.signals import StopSignals
+from fastpose.training.state import TrainState, lr_factor
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How often, in steps, a run speaks, draws and saves; 0 means never.
+
+    Attributes:
+        log_every: a line of ``metrics.jsonl``.
+        sheet_every: a sample sheet.
+        checkpoint_every: a checkpoint; one is also written at each stage's end and when stopping.
+    """
+
+    log_every: int = 50
+    sheet_every: int = 500
+    checkpoint_every: int = 500
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 0:
+                raise UserError(f"{name}: must be 0 (never) or more, not {value}")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the loop calls to write; each may fail with a UserError.
+
+    Attributes:
+        log: see :class:`RunLog`.
+        checkpoint: saves the state.
+        sheet: draws it.
+        failed: folder in which a batch that broke training is kept.
+    """
+
+    log: RunLog
+    checkpoint: Callable[[TrainState], Any]
+    sheet: Callable[[TrainState], Any]
+    failed: Path
+
+
+def due(step: int, every: int) -> bool:
+    """Whether something that is done ``every`` so many steps is due after ``step`` steps."""
+    return every > 0 and step % every == 0
+
+
+def train(
+    state: TrainState,
+    sources: Sources,
+    outputs: Outputs,
+    schedule: Schedule,
+    *,
+    stop: int,
+    signals: StopSignals,
+) -> None:
+    """Train ``state`` until ``stop`` steps are done in all, or a signal asks to stop.
+
+    Raises:
+        UserError: a loss or gradient is not finite (:class:`TrainingFailed`), or a disk is full.
+    """
+    saved = state.step
+    augmenting = make_generators(state.rng_states)["augmentation"]
+    with BatchStream(
+        state.stages, sources, state.rng_states, start=state.step, stop=stop
+    ) as stream:
+        while state.step < stop and signals.received is None:
+            stage = state.enter_stage()
+            stage_step = state.position()[1]
+            factor = lr_factor(stage, stage_step)
+            prepared = stream.next()
+            before = torch.get_rng_state()
+            try:
+                batch = to_batch(prepared.arrays, state.device, sources.augmentation, augmenting)
+                values = take_step(state, stage, batch, factor)
+                check_finite(values)
+            except TrainingFailed as error:
+                raise dump_failure(error, state, prepared, before, outputs.failed) from None
+            except torch.OutOfMemoryError as error:
+                raise _out_of_memory(state, stage) from error
+            state.ema.update(stage_step)
+            state.metrics.add(values)
+            state.rng_states = {
+                **prepared.rng_states,
+                "augmentation": dict(augmenting.bit_generator.state),
+            }
+            state.step += 1
+            outputs.log.step_done(state, stage.batch_size)
+
+            ended = state.at_stage_end()
+            if state.metrics and (ended or due(state.step, schedule.log_every)):
+                outputs.log.write(state, factor)
+            if due(state.step, schedule.sheet_every) or (ended and schedule.sheet_every):
+                outputs.sheet(state)
+            if due(state.step, schedule.checkpoint_every) or ended:
+                outputs.checkpoint(state)
+                saved = state.step
+    if saved != state.step:
+        outputs.checkpoint(state)
+
+
+def take_step(
+    state: TrainState, stage: Stage, batch: dict[str, Any], factor: float
+) -> dict[str, float]:
+    """Run the phases of ``stage`` once.
+
+    Nothing is read back from the device until the end. A phase whose loss or gradient is not
+    finite leaves its weights and moments as they are.
+
+    Returns:
+        ``phase/loss`` for every loss the model returned, ``phase/total`` the weighted sum,
+        ``phase/total/gradient`` its gradient's norm before clipping, ``phase/total/weights`` the
+        norm of the weights after the update.
+    """
+    figures: dict[str, Tensor] = {}
+    for phase in stage.phases:
+        parameters = state.parameters_of(phase)
+        optimizer = state.optimizers[phase.name]
+        state.train_only(phase)
+        losses = state.model.losses(batch, phase.name)  # type: ignore[operator]
+        total = weighted_sum(losses, phase)
+        total.backward()
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if phase.clip_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, phase.clip_norm, norm)
+        for group in optimizer.param_groups:
+            group["lr"] = phase.optimizer.lr * factor
+        # Fused Adam reads this on the device and does nothing where it is not 0.
+        optimizer.found_inf = (~torch.isfinite(total.detach() + norm)).float()  # type: ignore[attr-defined]
+        optimizer.step()
+        figures.update({f"{phase.name}/{k}": v.detach() for k, v in losses.items()})
+        figures[f"{phase.name}/total"] = total.detach()
+        figures[f"{phase.name}/total/gradient"] = norm
+        figures[f"{phase.name}/total/weights"] = torch.nn.utils.get_total_norm(
+            [p.detach() for p in parameters]
+        )
+    values = torch.stack([v.to(torch.float64) for v in figures.values()]).tolist()
+    return dict(zip(figures, values, strict=True))
+
+
+def weighted_sum(losses: Mapping[str, Tensor], phase: Phase) -> Tensor:
+    """What ``phase`` minimises; UserError where a loss it weighs is not among ``losses``."""
+    missing = [name for name in phase.weights if name not in losses]
+    if missing:
+        raise UserError(
+            f"phase '{phase.name}': weighs the loss '{missing[0]}', but the model gives only "
+            f"{', '.join(losses)}"
+        )
+    terms = [weight * losses[name] for name, weight in phase.weights.items() if weight]
+    return torch.stack(terms).sum()
+
+
+def check_finite(values: Mapping[str, float]) -> None:
+    """TrainingFailed naming the first figure of a step that is NaN or infinite."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise TrainingFailed(name, value)
+
+
+def _out_of_memory(state: TrainState, stage: Stage) -> UserError:
+    peak = ""
+    if state.device.type == "cuda":
+        peak = f", {torch.cuda.max_memory_allocated(state.device) >> 20} MiB at the peak"
+    return UserError(
+        f"stage '{stage.name}': out of memory at batch size {stage.batch_size}{peak}; "
+        "choose a smaller batch size, model width or image size"
+    )

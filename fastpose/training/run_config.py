@@ -1,0 +1,125 @@
+"""``config.json`` of a run directory: the recipe in effect, and where its data and prior lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fastpose.data.clips import ClipStore
+from fastpose.data.frame_pairs import FramePairs
+from fastpose.data.pose_prior import PosePrior
+from fastpose.errors import UserError
+from fastpose.recipes import Recipe, recipe_from_dict, recipe_to_dict
+from fastpose.skeletons import Skeleton
+from fastpose.training.batches import Sources
+from fastpose.training.files import explained, pretty_json, read_json, replace_file
+
+FORMAT, VERSION = "fastpose-run", 1
+CONFIG, PRIOR_FIT = "config.json", "prior_fit.npz"
+_LIMIT = 4 << 20
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a run was started with.
+
+    Attributes:
+        recipe: in effect; where the prior was fitted to the clips, ``prior.fit`` names a file of
+            the run directory.
+        requested: the recipe as it was asked for, before fitting.
+        skeleton: of the model.
+        data: the clips folder.
+        prior: the files and folders of poses.
+        device, threads: what it ran on; the same ones are needed to repeat it bit for bit.
+    """
+
+    recipe: Recipe
+    requested: Recipe
+    skeleton: Skeleton
+    data: Path
+    prior: tuple[Path, ...]
+    device: str
+    threads: int
+
+    def of_checkpoint(self) -> dict[str, Any]:
+        """What a checkpoint stores, and what it must agree with to be resumed."""
+        return {"recipe": recipe_to_dict(self.recipe), "skeleton": self.skeleton.to_dict()}
+
+    def save(self, run: Path) -> None:
+        """Write ``run/config.json``."""
+        data = {
+            "format": FORMAT,
+            "version": VERSION,
+            **self.of_checkpoint(),
+            "requested": recipe_to_dict(self.requested),
+            "data": str(self.data),
+            "prior": [str(path) for path in self.prior],
+            "device": self.device,
+            "threads": self.threads,
+        }
+        with explained(run / CONFIG, CONFIG):
+            replace_file(run / CONFIG, pretty_json(data))
+
+    @classmethod
+    def load(cls, run: str | Path) -> RunConfig:
+        """Read ``run/config.json``.
+
+        Raises:
+            UserError: missing, damaged, or not of a run.
+        """
+        path = Path(run) / CONFIG
+        if not path.is_file():
+            raise UserError(f"{run}: is no run directory (it has no {CONFIG})")
+        data = read_json(path, limit=_LIMIT)
+        if data.get("format") != FORMAT or data.get("version") != VERSION:
+            raise UserError(
+                f"{path}: is '{data.get('format')}' version {data.get('version')}, expected "
+                f"{FORMAT} version {VERSION}"
+            )
+        try:
+            return cls(
+                recipe=recipe_from_dict(data["recipe"]),
+                requested=recipe_from_dict(data["requested"]),
+                skeleton=Skeleton.from_dict(data["skeleton"]),
+                data=Path(data["data"]),
+                prior=tuple(Path(p) for p in data["prior"]),
+                device=str(data["device"]),
+                threads=int(data["threads"]),
+            )
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: is damaged ({type(error).__name__}: {error})") from None
+
+    def open_clips(self) -> ClipStore:
+        """The clips; UserError where they are not of the model's size."""
+        store = ClipStore.open(self.data)
+        size = self.recipe.model.image_size
+        if store.size != size:
+            raise UserError(
+                f"{self.data}: its frames are {store.size} x {store.size}, the recipe's model takes "
+                f"{size} x {size}; prepare them with --size {size}, or --set "
+                f"model.image_size={store.size}"
+            )
+        return store
+
+    def open_prior(self, run: Path) -> PosePrior:
+        """The pose prior as this run draws from it; ``run`` is the run directory."""
+        config = self.recipe.prior
+        if config.fit == PRIOR_FIT:
+            config = replace(config, fit=str(run / PRIOR_FIT))
+        return PosePrior.from_path(self.prior, self.skeleton, config)
+
+    def open_sources(self, run: Path) -> Sources:
+        """Frames, poses and augmentation of the training."""
+        pairs = FramePairs(
+            self.open_clips(), min_gap=self.recipe.min_gap, max_gap=self.recipe.max_gap
+        )
+        return Sources(pairs, self.open_prior(run), self.recipe.augmentation)
+
+
+def absolute(paths: Sequence[str | Path]) -> tuple[Path, ...]:
+    """``paths`` as they are to be found from any working directory."""
+    return tuple(Path(path).absolute() for path in paths)
