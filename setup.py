@@ -11,6 +11,7 @@ into, without importing torch. Environment variables:
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import re
@@ -103,8 +104,8 @@ def cuda_archs(nvcc: str) -> str:
     return ";".join(arch for arch in DEFAULT_CUDA_ARCHS if arch in known)
 
 
-def cuda_options() -> list[str]:
-    """CMake options for the CUDA library, from FASTPOSE_CUDA and the presence of nvcc."""
+def cuda_options() -> tuple[list[str], dict[str, str]]:
+    """CMake options and variables for the CUDA library; no variables when it is not built."""
     choice = os.environ.get("FASTPOSE_CUDA", "auto").lower()
     if choice not in ("on", "off", "auto"):
         raise SystemExit(f"fastpose: FASTPOSE_CUDA is '{choice}'; use on, off or auto")
@@ -116,13 +117,9 @@ def cuda_options() -> list[str]:
                 "CUDACXX, PATH, CUDA_HOME, CUDA_PATH, /usr/local/cuda",
                 "install the CUDA toolkit or set CUDA_HOME; FASTPOSE_CUDA=off builds without",
             )
-        return ["-DFASTPOSE_WITH_CUDA=OFF"]
-    return [
-        "-DFASTPOSE_WITH_CUDA=ON",
-        f"-DFASTPOSE_CUDA_ARCHS={cuda_archs(nvcc)}",
-        f"-DCMAKE_CUDA_COMPILER={nvcc}",
-        "--no-warn-unused-cli",  # the compiler is not asked for until there is a .cu file
-    ]
+        return ["-DFASTPOSE_WITH_CUDA=OFF"], {}
+    options = ["-DFASTPOSE_WITH_CUDA=ON", f"-DFASTPOSE_CUDA_ARCHS={cuda_archs(nvcc)}"]
+    return options, {"CUDACXX": nvcc}
 
 
 def tool(name: str) -> str:
@@ -142,7 +139,7 @@ def tool(name: str) -> str:
 def check_compiler() -> None:
     """What pip cannot install is asked for with the command that installs it."""
     missing = []
-    if not (shutil.which(os.environ.get("CXX", "c++")) or shutil.which("g++")):
+    if not (shutil.which(os.environ.get("CXX", "c++").split()[0]) or shutil.which("g++")):
         missing.append("g++")
     if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
         missing.append("python3-dev")
@@ -179,9 +176,11 @@ class CMakeBuild(build_ext):
 
         module = Path(self.get_ext_fullpath("fastpose._C")).resolve()
         folder = ROOT / "build/cmake" if self.inplace else Path(self.build_temp).resolve()
-        cmake, ninja = tool("cmake"), tool("ninja")
+        ninja = tool("ninja")
+        cuda, variables = cuda_options()
         options = [
             "-G=Ninja",
+            "--log-level=NOTICE",
             f"-DCMAKE_MAKE_PROGRAM={ninja}",
             f"-DFASTPOSE_VERSION={self.distribution.get_version()}",
             f"-DFASTPOSE_GIT_HASH={'' if self.inplace else git_hash()}",
@@ -191,21 +190,27 @@ class CMakeBuild(build_ext):
             f"-DFASTPOSE_PYTHON_INCLUDE={sysconfig.get_path('include')}",
             f"-DFASTPOSE_PYBIND11_INCLUDE={pybind11.get_include()}",
             f"-DFASTPOSE_MODULE_SUFFIX={sysconfig.get_config_var('EXT_SUFFIX')}",
-            *cuda_options(),
+            *cuda,
         ]
         # A cache that names a build environment which pip has since removed cannot be reused.
         cache = folder / "CMakeCache.txt"
         stale = not self.inplace or (cache.exists() and ninja not in cache.read_text())
-        if stale and folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        if "-DFASTPOSE_WITH_CUDA=OFF" in options:  # an earlier build in place may have left one
-            (module.parent / "libfastpose_cuda.so").unlink(missing_ok=True)
-        try:
-            subprocess.run([cmake, "-S", ROOT, "-B", folder, *options], check=True)
-            subprocess.run([cmake, "--build", folder], check=True)
-        except subprocess.CalledProcessError as error:
-            raise SystemExit("fastpose: the native build failed, see above") from error
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with open(folder.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two builds at once would spoil ninja's records
+            if stale:
+                shutil.rmtree(folder, ignore_errors=True)
+            if not variables:  # an earlier build in place may have left its CUDA library
+                (module.parent / "libfastpose_cuda.so").unlink(missing_ok=True)
+            self.call_cmake(["-S", str(ROOT), "-B", str(folder), *options], variables)
+            self.call_cmake(["--build", str(folder)], {})
+
+    @staticmethod
+    def call_cmake(arguments: list[str], variables: dict[str, str]) -> None:
+        """Run CMake; its own messages say what failed."""
+        command = [tool("cmake"), *arguments]
+        if subprocess.run(command, env={**os.environ, **variables}).returncode != 0:
+            raise SystemExit("fastpose: the native build failed, see above")
 
     def get_outputs(self) -> list[str]:
         """All libraries, so that wheels and uninstall know them."""
