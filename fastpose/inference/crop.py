@@ -95,7 +95,7 @@ class FollowCrop:
             return
         height, width = self._frame
         low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
-        middle, extent = (low + high) / 2 + 0.5, float((high - low).max())
+        middle, extent = (low + high) / 2, float((high - low).max())
         outside = not (0 <= middle[0] <= width and 0 <= middle[1] <= height)
         if outside or extent < 0.02 * max(height, width):  # collapsed or gone: look everywhere
             self._window = None

@@ -21,7 +21,7 @@ def blob_graph(size: int = SIZE) -> onnx.GraphProto:
     ramp = np.arange(size, dtype=np.float32)
     constants = {
         "four": np.array(4, np.float32),
-        "floor": np.array(1e-3, np.float32),
+        "floor": np.array(1e-6, np.float32),
         "white": np.array(255, np.float32),
         "x": ramp,
         "y": ramp[:, None].copy(),
