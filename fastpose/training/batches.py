@@ -20,6 +20,7 @@ from fastpose.training.phases import Stage
 RngStates = dict[str, dict[str, Any]]
 SOURCES = ("frames", "poses")
 GENERATORS = (*SOURCES, "augmentation")
+NO_AUGMENTATION = Augmentation()
 
 
 class FrameSource(Protocol):
@@ -46,7 +47,7 @@ class Sources:
 
     frames: FrameSource | None = None
     poses: PoseSource | None = None
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = NO_AUGMENTATION
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def images_to_float(images: np.ndarray, device: torch.device) -> Tensor:
 def to_batch(
     arrays: Mapping[str, np.ndarray],
     device: torch.device,
-    augmentation: Augmentation = Augmentation(),
+    augmentation: Augmentation = NO_AUGMENTATION,
     rng: np.random.Generator | None = None,
 ) -> dict[str, Tensor]:
     """What a model is given: ``target`` and ``other`` (B,3,S,S) in [-1, 1], ``poses`` (B,K,2).

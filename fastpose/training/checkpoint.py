@@ -48,7 +48,12 @@ class CheckpointInfo:
 def checkpoint_bytes(state: TrainState) -> int:
     """Upper bound on the bytes of one checkpoint of ``state``."""
     tensors = state.model.state_dict().values()
-    trained = {id(p): p for stage in state.stages for phase in stage.phases for p in state.parameters_of(phase)}
+    trained = {
+        id(p): p
+        for stage in state.stages
+        for phase in stage.phases
+        for p in state.parameters_of(phase)
+    }
     both = 2 * sum(t.numel() * t.element_size() for t in tensors)
     moments = 2 * sum(p.numel() * p.element_size() for p in trained.values())
     return both + moments + 4 * SLACK
@@ -62,7 +67,7 @@ def save_checkpoint(
     timing: Mapping[str, float] | None = None,
     keep: int = 3,
 ) -> Path:
-    """Write ``parent/step_N``, verify it, and delete older ones but the last ``keep`` and stage ends.
+    """Write and verify ``parent/step_N``; of older ones the last ``keep`` and stage ends stay.
 
     Args:
         config: stored within, and compared by :func:`restore_checkpoint`.
@@ -168,7 +173,14 @@ def restore_checkpoint(
 def _read_state(folder: Path, manifest: folders.Manifest) -> dict[str, Any]:
     path = folder / STATE
     content = parse_object(path, folders.read_verified(folder, manifest, STATE, limit=JSON_LIMIT))
-    kinds = {"step": int, "stage": str, "config": dict, "rng": dict, "metrics": list, "timing": dict}
+    kinds = {
+        "step": int,
+        "stage": str,
+        "config": dict,
+        "rng": dict,
+        "metrics": list,
+        "timing": dict,
+    }
     for key, kind in kinds.items():
         if type(content.get(key)) is not kind:
             raise UserError(f"{path}: '{key}' is missing or not of type {kind.__name__}")
@@ -194,7 +206,9 @@ def _rng_tensor(folder: Path, text: Any) -> Tensor:
     try:
         return torch.tensor(list(bytes.fromhex(text)), dtype=torch.uint8)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{folder / STATE}: a random state is no text of hex digits ({error})") from None
+        raise UserError(
+            f"{folder / STATE}: a random state is no text of hex digits ({error})"
+        ) from None
 
 
 def difference(a: Any, b: Any, where: str = "") -> str:
@@ -242,7 +256,7 @@ def find_checkpoint(path: str | Path, *, report: Report = _to_stderr) -> Path:
     parent = path / CHECKPOINTS if (path / CHECKPOINTS).is_dir() else path
     candidates = folders.list_folders(parent)
     if not candidates:
-        raise UserError(f"{path}: holds no checkpoint; give a run or a checkpoint that 'train' wrote")
+        raise UserError(f"{path}: holds no checkpoint; give a run that 'train' has written")
     for folder in candidates:
         try:
             _verify(folder)
@@ -291,6 +305,8 @@ def load_model(path: str | Path, *, ema: bool = True) -> nn.Module:
         model = build_model(recipe, skeleton, for_training=False)
     except (RuntimeError, OverflowError, MemoryError, TypeError) as error:
         reason = str(error).splitlines()[0][:120]
-        raise UserError(f"{folder / STATE}: describes no model that can be built ({reason})") from None
+        raise UserError(
+            f"{folder / STATE}: describes no model that can be built ({reason})"
+        ) from None
     model.load_state_dict(weights)
     return model.requires_grad_(False).eval()

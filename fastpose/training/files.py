@@ -1,4 +1,4 @@
-"""Files that are complete or absent: synced writes, renames into place, errors a user can act on."""
+"""Files that are complete or absent: synced writes, renames into place, errors to act on."""
 
 from __future__ import annotations
 

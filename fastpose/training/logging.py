@@ -25,7 +25,7 @@ METRICS, TIMING = "metrics.jsonl", "timing.jsonl"
 
 
 def keep_until(path: Path, step: int) -> None:
-    """Drop the lines of ``path`` that come after ``step`` or that a killed process left unfinished."""
+    """Drop the lines of ``path`` after ``step``, and one that a killed process left unfinished."""
     if not path.exists():
         return
     kept = []
@@ -130,13 +130,10 @@ class RunLog:
         state.metrics.clear()
         self._images, self._last = 0, now
 
-    def _show(
-        self, state: TrainState, stage: str, means: Mapping[str, float], rate: float
-    ) -> None:
+    def _show(self, state: TrainState, stage: str, means: Mapping[str, float], rate: float) -> None:
         losses = " ".join(f"{k}={v:.4g}" for k, v in means.items() if k.count("/") == 1)
         if self._progress is not None:
-            fields = {"rate": f"{rate:.1f} images/s", "losses": losses}
-            self._progress.update(self._task, completed=state.step, description=stage, **fields)
+            self._progress.update(self._task, rate=f"{rate:.1f} images/s", losses=losses)
             return
         self.say(f"{stage} {state.step}/{self._stop}  {rate:.1f} images/s  {losses}")
 

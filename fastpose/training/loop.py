@@ -1,4 +1,4 @@
-"""The training loop: batch, phases, average, finite check, log, sheet, checkpoint, stop on signal."""
+"""The training loop: batch, phases, finite check, average, log, sheet, checkpoint, stop."""
 
 from __future__ import annotations
 

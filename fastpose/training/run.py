@@ -2,7 +2,7 @@
 
 ::
 
-    RUN/config.json        recipe in effect, data, prior (run_config)
+    RUN/config.json        recipe in effect, data, prior (see run_config)
     RUN/environment.json   what each session ran on
     RUN/prior_fit.npz      the prior's framing, where it was fitted to the clips
     RUN/metrics.jsonl      losses; no clock in it
@@ -16,43 +16,217 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import shutil
+import sys
+import warnings
 from collections.abc import Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import torch
+from rich.console import Console
+from torch import nn
 
-from fastpose.data.prior_fit import fit_prior as fit_prior_to_clips
+from fastpose.data.frame_pairs import FramePairs
 from fastpose.environment import collect
 from fastpose.errors import UserError
-from fastpose.recipes import Recipe, build_model, recipe_to_dict
-from fastpose.skeletons import get_skeleton
-from fastpose.training import checkpoint_folder as folders
+from fastpose.recipes import Recipe, build_model
 from fastpose.training.batches import Sources
-from fastpose.training.checkpoint import (
-    CHECKPOINTS,
-    checkpoint_bytes,
-    difference,
-    resume as resume_checkpoint,
-    save_checkpoint,
-)
+from fastpose.training.checkpoint import CHECKPOINTS, checkpoint_bytes, resume, save_checkpoint
+from fastpose.training.checkpoint_folder import list_folders, remove_temporaries
 from fastpose.training.device import choose_device
-from fastpose.training.files import (
-    explained,
-    free_bytes,
-    pretty_json,
-    read_json,
-    replace_file,
-    require_space,
-)
+from fastpose.training.files import explained, pretty_json, read_json, replace_file, require_space
 from fastpose.training.logging import METRICS, TIMING, Clock, RunLog, keep_until
 from fastpose.training.loop import Outputs, Schedule, train
-from fastpose.training.run_config import CONFIG, PRIOR_FIT, RunConfig, absolute
+from fastpose.training.plan import describe_plan
+from fastpose.training.run_config import CONFIG, RunConfig
 from fastpose.training.run_lock import RunLock
+from fastpose.training.run_start import configure, fit_to_clips, remove_run
 from fastpose.training.sheets import SheetWriter
 from fastpose.training.signals import StopSignals
 from fastpose.training.state import TrainState
+
+ENVIRONMENT, SUMMARY = "environment.json", "summary.json"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run stood when training stopped.
+
+    Attributes:
+        run: its directory.
+        step, total_steps: done, and in the whole schedule.
+        exit_code: 0, or 130 / 143 where SIGINT / SIGTERM stopped it.
+        checkpoint: the newest one; None for a dry run.
+        train_seconds, cpu_seconds: wall and processor time of training, all sessions together.
+    """
+
+    run: Path
+    step: int
+    total_steps: int
+    exit_code: int
+    checkpoint: Path | None
+    train_seconds: float
+    cpu_seconds: float
+
+
+def train_run(
+    recipe: Recipe | None,
+    data: str | Path | None,
+    prior: Sequence[str | Path],
+    out: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    steps: int | None = None,
+    threads: int | None = None,
+    device: str = "auto",
+    fit_prior: bool = False,
+    dry_run: bool = False,
+    console: Console | None = None,
+) -> TrainResult:
+    """Train ``recipe`` on the clips of ``data`` with the poses of ``prior``, writing to ``out``.
+
+    Args:
+        recipe: see ``fastpose.recipes``; None with ``resume``: that of the run.
+        data: a clips folder, made by ``prepare`` or ``synthesize``; None with ``resume``.
+        prior: files or folders of poses that belong to no image; empty with ``resume``.
+        out: the run directory.
+        resume: continue the run that is there from its newest complete checkpoint; start one
+            where there is none.
+        overwrite: delete the run that is there first.
+        steps: stop when so many steps are done in all; the schedule stays the recipe's.
+        threads: processor threads; by default torch's choice, or those of the resumed run.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        fit_prior: fit the prior's framing to the clips, without labels, before training.
+        dry_run: report what would be done, and write nothing.
+        console: where to report.
+
+    Raises:
+        UserError: anything that the arguments name cannot be used; a run is there already or is
+            being written; training gave NaN; the disk is full.
+    """
+    run = Path(out)
+    if steps is not None and steps < 1:
+        raise UserError(f"steps: must be 1 or more, not {steps}")
+    chosen = choose_device(device)
+    config = configure(
+        recipe, data, prior, run, resume=resume, overwrite=overwrite, device=chosen, threads=threads
+    )
+    torch.set_num_threads(config.threads)
+    console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    # Whatever is wrong with recipe, clips or poses shows here, before anything is written.
+    state = make_state(config, chosen, console)
+    clips = config.open_clips()
+    pairs = FramePairs(clips, min_gap=config.recipe.min_gap, max_gap=config.recipe.max_gap)
+    poses = config.open_prior(run)
+    stop = state.total_steps if steps is None else min(steps, state.total_steps)
+    if dry_run:
+        plan = describe_plan(
+            config, run, state, clips, pairs, poses, stop=stop, fit_prior=fit_prior
+        )
+        console.print("\n".join(plan), markup=False)
+        return TrainResult(run, 0, state.total_steps, 0, None, 0.0, 0.0)
+
+    require_space(run, 2 * checkpoint_bytes(state), "a training run (two checkpoints)")
+    new = not run.exists()
+    with explained(run, "the run directory"):
+        run.mkdir(parents=True, exist_ok=True)
+    try:
+        with RunLock(run):
+            if overwrite:
+                remove_run(run)
+            if not (run / CONFIG).exists():
+                if fit_prior:
+                    console.print(f"fitting the prior to {len(clips.clips)} clips", markup=False)
+                config, poses = fit_to_clips(config, run, poses, clips, wanted=fit_prior)
+            config.save(run)
+            sources = Sources(pairs, poses, config.recipe.augmentation)
+            return _train(config, run, state, sources, stop=stop, console=console)
+    finally:
+        if new and not (run / CONFIG).exists():
+            shutil.rmtree(run, ignore_errors=True)
+
+
+def make_state(config: RunConfig, device: torch.device, console: Console) -> TrainState:
+    """The state at step 0; what the model warns of becomes a line on ``console``."""
+    recipe = config.recipe
+    torch.manual_seed(recipe.seed)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        model: nn.Module = build_model(recipe, config.skeleton)
+    for note in notes:
+        console.print(f"note: {note.message}", markup=False)
+    return TrainState(
+        model, recipe.stages, ema_decay=recipe.ema_decay, seed=recipe.seed, device=device
+    )
+
+
+def _train(
+    config: RunConfig,
+    run: Path,
+    state: TrainState,
+    sources: Sources,
+    *,
+    stop: int,
+    console: Console,
+) -> TrainResult:
+    recipe, checkpoints = config.recipe, run / CHECKPOINTS
+    stored = config.of_checkpoint()
+    remove_temporaries(checkpoints)
+    _note_session(run, state.device)
+
+    def say(message: str) -> None:
+        console.print(message, markup=False)
+
+    clock = Clock(resume(state, checkpoints, stored, report=say))
+
+    def save(state: TrainState) -> None:
+        timing = clock.read()
+        save_checkpoint(state, checkpoints, stored, timing=timing, keep=recipe.keep_checkpoints)
+
+    for name in (METRICS, TIMING):
+        with explained(run / name, name):
+            keep_until(run / name, state.step)
+    if list_folders(checkpoints):
+        say(f"resuming at step {state.step} of {state.total_steps}")
+    else:
+        save(state)  # whatever prevents a checkpoint shows now, and not after an hour
+    sheets = SheetWriter(run / "sheets", sources, seed=recipe.seed)
+    with StopSignals() as signals, RunLog(run, stop=stop, clock=clock, console=console) as log:
+        outputs = Outputs(log, save, sheets.write, run / "failed")
+        schedule = Schedule(recipe.log_every, recipe.sheet_every, recipe.checkpoint_every)
+        train(state, sources, outputs, schedule, stop=stop, signals=signals)
+    newest = list_folders(checkpoints)[0]
+    spent = clock.read()
+    result = TrainResult(run, state.step, state.total_steps, signals.exit_code, newest, **spent)
+    summary = {**asdict(result), "run": str(run), "checkpoint": newest.name}
+    with explained(run / SUMMARY, SUMMARY):
+        replace_file(run / SUMMARY, pretty_json(summary))
+    say(
+        f"{'stopped' if signals.received else 'done'} at step {state.step} of "
+        f"{state.total_steps} after {result.train_seconds:.0f} s "
+        f"({result.cpu_seconds:.0f} s of processor time); run {run}, sheets {run / 'sheets'}, "
+        f"checkpoint {newest}"
+    )
+    return result
+
+
+def _note_session(run: Path, device: torch.device) -> None:
+    """Add this process to ``environment.json``; a damaged file is begun anew."""
+    path = run / ENVIRONMENT
+    sessions: list[Any] = []
+    with contextlib.suppress(UserError, KeyError, TypeError):
+        sessions = list(read_json(path, limit=4 << 20)["sessions"])
+    session = {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        **collect(),
+    }
+    with explained(path, ENVIRONMENT):
+        replace_file(path, pretty_json({"sessions": [*sessions, session]}))

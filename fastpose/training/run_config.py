@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fastpose.data.clips import ClipStore
-from fastpose.data.frame_pairs import FramePairs
 from fastpose.data.pose_prior import PosePrior
 from fastpose.errors import UserError
 from fastpose.recipes import Recipe, recipe_from_dict, recipe_to_dict
 from fastpose.skeletons import Skeleton
-from fastpose.training.batches import Sources
 from fastpose.training.files import explained, pretty_json, read_json, replace_file
 
 FORMAT, VERSION = "fastpose-run", 1
@@ -99,8 +96,8 @@ class RunConfig:
         size = self.recipe.model.image_size
         if store.size != size:
             raise UserError(
-                f"{self.data}: its frames are {store.size} x {store.size}, the recipe's model takes "
-                f"{size} x {size}; prepare them with --size {size}, or --set "
+                f"{self.data}: its frames are {store.size} x {store.size}, the recipe's model "
+                f"takes {size} x {size}; prepare them with --size {size}, or --set "
                 f"model.image_size={store.size}"
             )
         return store
@@ -111,15 +108,3 @@ class RunConfig:
         if config.fit == PRIOR_FIT:
             config = replace(config, fit=str(run / PRIOR_FIT))
         return PosePrior.from_path(self.prior, self.skeleton, config)
-
-    def open_sources(self, run: Path) -> Sources:
-        """Frames, poses and augmentation of the training."""
-        pairs = FramePairs(
-            self.open_clips(), min_gap=self.recipe.min_gap, max_gap=self.recipe.max_gap
-        )
-        return Sources(pairs, self.open_prior(run), self.recipe.augmentation)
-
-
-def absolute(paths: Sequence[str | Path]) -> tuple[Path, ...]:
-    """``paths`` as they are to be found from any working directory."""
-    return tuple(Path(path).absolute() for path in paths)

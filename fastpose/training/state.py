@@ -105,7 +105,7 @@ class TrainState:
         self._entered = -1
 
     def rewind(self, step: int) -> None:
-        """Make ``step`` the next one, without optimizers: they are made when its stage is entered."""
+        """Make ``step`` the next one; its optimizers are made when its stage is entered."""
         self.step, self._entered = step, -1
         self.optimizers, self._trained = {}, {}
 
@@ -167,7 +167,8 @@ class TrainState:
         """Inverse of :meth:`optimizer_tensors` for the stage of the next step.
 
         Raises:
-            UserError: the schedule is over, or a tensor is left over, missing, or of another shape than its parameter.
+            UserError: the schedule is over, or a tensor is left over, missing, or of another shape
+                than its parameter.
         """
         if self.step >= self.total_steps:
             raise UserError("optimizer: its schedule is over, no tensors were expected")
