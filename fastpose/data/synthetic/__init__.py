@@ -1,0 +1,28 @@
+"""Synthetic people: the embedded data source, with exact joints, masks and visibility."""
+
+from fastpose.data.synthetic.camera import Camera, CameraConfig
+from fastpose.data.synthetic.clips import write_clips
+from fastpose.data.synthetic.config import SyntheticConfig
+from fastpose.data.synthetic.people import (
+    GeneratedMotion,
+    MotionSource,
+    SyntheticClip,
+    SyntheticPeople,
+)
+from fastpose.data.synthetic.poses import motion_clips, motion_poses, write_poses
+from fastpose.data.synthetic.recorded import RecordedMotion
+
+__all__ = [
+    "Camera",
+    "CameraConfig",
+    "GeneratedMotion",
+    "MotionSource",
+    "RecordedMotion",
+    "SyntheticClip",
+    "SyntheticConfig",
+    "SyntheticPeople",
+    "motion_clips",
+    "motion_poses",
+    "write_clips",
+    "write_poses",
+]

@@ -1,0 +1,97 @@
+"""Synthetic people as a clips folder on disk, with a contact sheet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from fastpose.data.clips import ClipWriter
+from fastpose.data.synthetic.config import check_range
+from fastpose.data.synthetic.people import SyntheticClip, SyntheticPeople
+from fastpose.media.drawing import contact_sheet, draw_skeleton
+from fastpose.media.images import resize, write_image
+
+_SHEET_ROWS, _SHEET_COLUMNS = 12, 6
+
+
+def write_clips(
+    out_dir: str | os.PathLike[str],
+    n_clips: int,
+    people: SyntheticPeople,
+    *,
+    first: int = 0,
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Render clips ``first`` to ``first + n_clips - 1`` into a clips folder.
+
+    Args:
+        out_dir: the folder to make; it exists complete or not at all.
+        n_clips: how many clips.
+        people: what to render.
+        first: index of the first clip.
+        threads: clips rendered at a time, by default one a processor; does not change a byte.
+        overwrite: replace an existing clips folder.
+        progress: called with (clips done, clips in all) after each clip.
+
+    Raises:
+        UserError: the folder exists, or the numbers are out of range.
+    """
+    check_range("clips", n_clips, 1, 2**31)
+    info = {
+        "made_by": "fastpose synthesize",
+        "seed": people.seed,
+        "first_clip": first,
+        "config": asdict(people.config),
+    }
+    rows = []
+    with ClipWriter(
+        out_dir, people.size, skeleton=people.skeleton, info=info, overwrite=overwrite
+    ) as writer:
+        indices = range(first, first + n_clips)
+        clips = people.render_clips(indices, threads or os.cpu_count() or 1)
+        for done, clip in enumerate(clips, 1):
+            writer.add(
+                clip.name,
+                clip.frames,
+                fps=clip.fps,
+                activity=clip.activity,
+                actor=clip.actor,
+                source=f"synthetic seed {people.seed}",
+                keypoints=clip.keypoints,
+                visible=clip.visible,
+                mask=clip.mask,
+                keypoints3d=clip.keypoints3d,
+                background=clip.background,
+            )
+            if len(rows) < _SHEET_ROWS:
+                rows.append(sheet_row(clip))
+            if progress:
+                progress(done, n_clips)
+        write_image(writer.root / "sheet.png", contact_sheet(rows, title=f"seed {people.seed}"))
+    return Path(out_dir)
+
+
+def sheet_row(clip: SyntheticClip) -> tuple[str, list[np.ndarray]]:
+    """Caption and pictures of one clip: frames, the skeleton over one of them, and its mask."""
+    size = clip.frames.shape[1]
+    factor = max(1, -(-128 // size))
+    moments = np.linspace(0, len(clip.frames) - 1, _SHEET_COLUMNS).astype(int)
+    wide = (size * factor, size * factor)
+    pictures = [resize(clip.frames[i], wide) for i in moments]
+    last = moments[-1]
+    points = (clip.keypoints[last] + 0.5) * factor - 0.5
+    drawn = draw_skeleton(
+        pictures[-1],
+        points,
+        SyntheticPeople.skeleton,
+        confidence=np.where(clip.visible[last], 1.0, 0.0),
+        threshold=0.5,
+    )
+    mask = np.repeat(resize(clip.mask[last], wide)[..., None], 3, axis=2)
+    return f"{clip.name}  {clip.activity}  {clip.actor}", [*pictures, drawn, mask]

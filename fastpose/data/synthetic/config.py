@@ -1,0 +1,68 @@
+"""What synthetic clips look like: the ranges that everything random is drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fastpose.data.synthetic.camera import CameraConfig
+from fastpose.data.synthetic.motion import check_activities
+from fastpose.errors import UserError
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """Ranges of the synthetic people.
+
+    Args:
+        activities: names to draw from; empty for all of them.
+        actors: how many different people appear.
+        bone_spread: largest deviation of a bone's length from the mean, a share.
+        girth_spread: largest deviation of a part's radius from the mean, a share.
+        travel: diameter in metres of the circle within which people walk.
+        camera: ranges of the cameras.
+        difficulty: 0 (plain rooms, clothes that stand out) to 1 (busy rooms, more sensor noise).
+        shadow: darkness of the shadow at the feet, 0 to 1.
+        blur: range of the blur's weight of either neighbour pixel, within 0 to 0.25.
+        supersample: samples along a pixel's side.
+
+    Raises:
+        UserError: a value outside its range, or an unknown activity.
+    """
+
+    activities: tuple[str, ...] = ()
+    actors: int = 40
+    bone_spread: float = 0.1
+    girth_spread: float = 0.25
+    travel: float = 0.6
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    difficulty: float = 0.3
+    shadow: float = 0.35
+    blur: tuple[float, float] = (0.03, 0.12)
+    supersample: int = 2
+
+    def __post_init__(self) -> None:
+        check_activities(self.activities)
+        check_range("actors", self.actors, 1, 2**31)
+        check_range("bone_spread", self.bone_spread, 0, 0.5)
+        check_range("girth_spread", self.girth_spread, 0, 0.6)
+        check_range("travel", self.travel, 0, 100)
+        check_range("difficulty", self.difficulty, 0, 1)
+        check_range("shadow", self.shadow, 0, 1)
+        check_range("blur", min(self.blur), 0, 0.25)
+        check_range("blur", max(self.blur), 0, 0.25)
+        check_range("supersample", self.supersample, 1, 8)
+        camera = self.camera
+        check_range("frontal", camera.frontal, 0, 1)
+        check_range("side", camera.side, 0, 1)
+        check_range("frontal plus side", camera.frontal + camera.side, 0, 1 + 1e-9)
+        check_range("fov", min(camera.fov), 5, 120)
+        check_range("fov", max(camera.fov), 5, 120)
+        check_range("person_in_view", min(camera.person_in_view), 0.05, 1)
+        check_range("person_in_window", min(camera.person_in_window), 0.05, 1)
+        check_range("shift", camera.shift, 0, 1)
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """UserError that names the setting unless ``low <= value <= high`` (NaN fails too)."""
+    if not low <= value <= high:
+        raise UserError(f"synthetic people: {name} must be {low:g} to {high:g}, not {value:g}")

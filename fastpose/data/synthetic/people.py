@@ -1,0 +1,206 @@
+"""SyntheticPeople: deterministic clips of one synthetic actor before a fixed camera."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from fastpose.data.synthetic.appearance import TEXELS, random_appearance
+from fastpose.data.synthetic.background import random_room, shadow
+from fastpose.data.synthetic.body import JOINT, SKELETON, Body, random_body
+from fastpose.data.synthetic.camera import Camera, random_camera
+from fastpose.data.synthetic.compose import blur, gather, joints_visible, shade, to_bytes
+from fastpose.data.synthetic.config import SyntheticConfig, check_range
+from fastpose.data.synthetic.motion import BodyMotion, check_activities, generate_motion
+from fastpose.data.synthetic.parts import joint_depths, place_parts
+from fastpose.data.synthetic.render import cast
+from fastpose.skeletons import Skeleton
+
+ACTOR_STREAM, CLIP_STREAM, POSE_STREAM = 0, 1, 2
+_FEET = [JOINT[f"{side}_{name}"] for side in "lr" for name in ("ankle", "toe")]
+
+
+@dataclass(frozen=True)
+class SyntheticClip:
+    """One rendered clip of T frames of S x S pixels, with everything known about it.
+
+    Args:
+        name: unique among the clips of one seed.
+        frames: (T,S,S,3) uint8 RGB.
+        mask: (T,S,S) uint8, the person's share of the pixel, 0..255.
+        background: (S,S,3) uint8, the room without the person.
+        keypoints: (T,19,2) float32, pixels of the frame (may lie outside).
+        keypoints3d: (T,19,3) float32, metres in camera space.
+        visible: (T,19) bool, inside the frame and not hidden behind another part of the body.
+        camera: the camera.
+        fps: frames per second.
+        actor: name of the person; the same name is the same body and clothes.
+        activity: what the person does.
+    """
+
+    name: str
+    frames: np.ndarray
+    mask: np.ndarray
+    background: np.ndarray
+    keypoints: np.ndarray
+    keypoints3d: np.ndarray
+    visible: np.ndarray
+    camera: Camera
+    fps: float
+    actor: str
+    activity: str
+
+
+class MotionSource(Protocol):
+    """Something that moves actors: :class:`GeneratedMotion`, or ``RecordedMotion`` of a file."""
+
+    def draw(
+        self, rng: np.random.Generator, body: Body, *, frames: int, fps: float, travel: float
+    ) -> BodyMotion:
+        """A motion of exactly ``frames`` frames at ``fps``, within ``travel`` metres."""
+        ...
+
+
+@dataclass(frozen=True)
+class GeneratedMotion:
+    """The package's own motion: one of the named activities, all of them if none is named."""
+
+    activities: tuple[str, ...] = ()
+
+    def draw(
+        self, rng: np.random.Generator, body: Body, *, frames: int, fps: float, travel: float
+    ) -> BodyMotion:
+        name = str(rng.choice(list(check_activities(self.activities))))
+        return generate_motion(rng, body, name, frames=frames, fps=fps, travel=travel)
+
+
+def stream(seed: int, kind: int, index: int) -> np.random.Generator:
+    """Random numbers that depend on nothing but the seed, what they are for, and which one."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(kind, index)))
+
+
+class SyntheticPeople:
+    """An endless list of synthetic clips; clip ``i`` depends on ``seed`` and ``i`` alone.
+
+    Args:
+        size: side S of the frames in pixels, 16 to 1024.
+        frames_per_clip: frames T of a clip.
+        fps: frames per second.
+        seed: another seed gives other actors, rooms and motions.
+        config: ranges of everything random.
+        motion: where motion comes from; by default the package's own generator.
+
+    Raises:
+        UserError: a size or number that cannot be used.
+    """
+
+    skeleton: Skeleton = SKELETON
+
+    def __init__(
+        self,
+        size: int = 64,
+        frames_per_clip: int = 32,
+        fps: float = 15.0,
+        seed: int = 0,
+        *,
+        config: SyntheticConfig | None = None,
+        motion: MotionSource | None = None,
+    ) -> None:
+        check_range("size", size, 16, 1024)
+        check_range("frames per clip", frames_per_clip, 1, 100_000)
+        check_range("fps", fps, 1, 240)
+        check_range("seed", seed, 0, 2**63)
+        self.size, self.frames_per_clip, self.fps, self.seed = size, frames_per_clip, fps, seed
+        self.config = config or SyntheticConfig()
+        self._motion = motion or GeneratedMotion(self.config.activities)
+
+    def clip(self, index: int) -> SyntheticClip:
+        """Render clip ``index``; the same bytes whenever and wherever it is asked for."""
+        check_range("clip index", index, 0, 2**32 - 1)
+        config, size, count = self.config, self.size, self.frames_per_clip
+        rng = stream(self.seed, CLIP_STREAM, index)
+        actor = int(rng.integers(config.actors))
+        actor_rng = stream(self.seed, ACTOR_STREAM, actor)
+        body = random_body(
+            actor_rng, bone_spread=config.bone_spread, girth_spread=config.girth_spread
+        )
+        look = random_appearance(actor_rng)
+        motion = self._motion.draw(rng, body, frames=count, fps=self.fps, travel=config.travel)
+        parts = place_parts(motion, body.girth, look.hair)
+        camera = random_camera(
+            rng,
+            config.camera,
+            size=size,
+            height=motion.height,
+            points=np.concatenate(parts.ends(), axis=1),
+            radii=np.tile(parts.reach(), 2),
+        )
+        middle = motion.positions[:, JOINT["pelvis"]].mean(axis=0)
+        room = random_room(
+            rng, camera, size, middle=middle, avoid=look.colors, difficulty=config.difficulty
+        )
+        light, ambient = _random_light(rng, camera)
+        gain, softness = rng.uniform(0.9, 1.15), rng.uniform(*config.blur)
+        grain = np.float32(0.004 + 0.02 * config.difficulty)
+        points3d = camera.to_camera(motion.positions)
+        points = camera.project(points3d)
+        samples = (points + 0.5) * config.supersample - 0.5
+        skin = 1.15 * joint_depths(motion, body.girth)
+
+        frames = np.empty((count, size, size, 3), np.uint8)
+        mask = np.empty((count, size, size), np.uint8)
+        visible = np.empty(points.shape[:2], bool)
+        # Blocks of frames that stay in the processor's cache.
+        block = max(1, 16 * 64**2 // size**2)
+        for start in range(0, count, block):
+            now = slice(start, start + block)
+            surface = cast(parts.frames(now), camera, size, config.supersample, light, TEXELS)
+            color = shade(surface, look.texture, gain, ambient)
+            person, cover = gather(surface, color, size, config.supersample)
+            dark = shadow(room, motion.positions[now][:, _FEET], size, config.shadow)
+            image = person + ((1 - cover) * dark)[..., None] * room.plate
+            noise = grain * rng.standard_normal(image.shape, np.float32)
+            frames[now] = to_bytes(blur(image, softness) + noise)
+            mask[now] = to_bytes(cover)
+            visible[now] = joints_visible(surface.depth, samples[now], points3d[now, :, 2], skin)
+        return SyntheticClip(
+            name=f"s{self.seed}_{index:06d}",
+            frames=frames,
+            mask=mask,
+            background=to_bytes(blur(room.plate[None], softness))[0],
+            keypoints=points.astype(np.float32),
+            keypoints3d=points3d.astype(np.float32),
+            visible=visible,
+            camera=camera,
+            fps=self.fps,
+            actor=f"s{self.seed}_a{actor:03d}",
+            activity=motion.activity,
+        )
+
+    def render_clips(self, indices: Iterable[int], threads: int = 1) -> Iterator[SyntheticClip]:
+        """Render clips in the order of ``indices``, up to ``threads`` of them at a time."""
+        check_range("threads", threads, 1, 1024)
+        with ThreadPoolExecutor(threads) as pool:
+            ahead: deque[Future[SyntheticClip]] = deque()
+            try:
+                for index in indices:
+                    ahead.append(pool.submit(self.clip, index))
+                    if len(ahead) > threads:  # no further: a clip waits in memory
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
+
+
+def _random_light(rng: np.random.Generator, camera: Camera) -> tuple[np.ndarray, float]:
+    """Direction towards the light (above, on the camera's side of the person) and ambient share."""
+    side, up = np.deg2rad([rng.uniform(-80, 80), rng.uniform(15, 75)])
+    local = np.array([np.sin(side) * np.cos(up), -np.sin(up), -np.cos(side) * np.cos(up)])
+    return np.einsum("c,cd->d", local, camera.rotation), rng.uniform(0.45, 0.65)
