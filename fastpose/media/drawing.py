@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -75,23 +76,27 @@ def draw_line(
 
     Parts outside the picture are clipped. Ends are pixels, x before y.
     """
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    (ax, ay), (bx, by) = (float(v) for v in first), (float(v) for v in second)
+    if abs(bx - ax) > abs(by - ay):  # walk along the longer side, on a transposed view
+        image, ax, ay, bx, by = image.transpose(1, 0, 2), ay, ax, by, bx
     reach = width / 2 + 1
     height, columns = image.shape[:2]
-    low, high = np.minimum(a, b) - reach, np.maximum(a, b) + reach
-    left, top = int(np.clip(low[0], 0, columns)), int(np.clip(low[1], 0, height))
-    right, bottom = int(np.clip(high[0] + 1, 0, columns)), int(np.clip(high[1] + 1, 0, height))
-    if left >= right or top >= bottom:
-        return
-    x = np.arange(left, right) - a[0]
-    y = (np.arange(top, bottom) - a[1])[:, None]
-    along = b - a
-    length = float(along @ along)
-    t = np.clip((x * along[0] + y * along[1]) / length, 0.0, 1.0) if length > 0 else 0.0
-    distance = np.hypot(x - t * along[0], y - t * along[1])
-    alpha = np.clip(width / 2 + 0.5 - distance, 0.0, 1.0)[..., None]
-    patch = image[top:bottom, left:right]
-    patch[:] = np.rint(patch * (1 - alpha) + np.array(colour) * alpha).astype(np.uint8)
+    low, high = min(ay, by), max(ay, by)
+    y = np.arange(max(0, int(low - reach)), min(height, int(high + reach) + 1))[:, None]
+    length = math.hypot(bx - ax, by - ay)
+    slope = (bx - ax) / (by - ay) if length > 0 else 0.0  # at most 1
+    half = reach * math.hypot(1.0, slope)
+    strip = min(int(2 * half) + 2, columns)  # the only columns of a row that the line can touch
+    left = (ax - half) + slope * (y.clip(low, high) - ay)
+    x = left.clip(0, columns - strip).astype(np.int64) + np.arange(strip)
+    dx, dy = x - ax, y - ay
+    if length > 0:
+        ux, uy = (bx - ax) / length, (by - ay) / length
+        t = (dx * ux + dy * uy).clip(0.0, length)
+        dx, dy = dx - t * ux, dy - t * uy
+    alpha = (width / 2 + 0.5 - np.sqrt(dx * dx + dy * dy)).clip(0.0, 1.0)[..., None]
+    patch = image[y, x]
+    image[y, x] = np.rint(patch + alpha * (np.array(colour) - patch)).astype(np.uint8)
 
 
 def draw_box(image: Image, box: Sequence[float], colour: Colour = LEFT, width: float = 1.5) -> None:

@@ -158,6 +158,7 @@ class VideoWriter:
         size: (width, height) in pixels of the frames to come. Odd sizes are padded by one
         replicated row or column.
         quality: x264 constant rate factor, 0 (lossless) to 51.
+        preset: x264's trade of time for size, "ultrafast" to "veryslow".
 
     Use as a context manager: leaving it normally finishes the file, leaving it by an exception
     removes every trace.
@@ -170,6 +171,7 @@ class VideoWriter:
         size: tuple[int, int],
         *,
         quality: int = 18,
+        preset: str = "medium",
         threads: int = 2,
     ) -> None:
         self.path = Path(path)
@@ -193,7 +195,9 @@ class VideoWriter:
             str(self._temporary), "w", options={"movflags": "+faststart"}
         )
         self._stream: Any = self._container.add_stream(
-            "libx264", rate=Fraction(fps).limit_denominator(10_000), options={"crf": str(quality)}
+            "libx264",
+            rate=Fraction(fps).limit_denominator(10_000),
+            options={"crf": str(quality), "preset": preset},
         )
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"
