@@ -1,7 +1,7 @@
 """Where the detector looks: the square window around the person, frame by frame.
 
-A detector answers for one person in one square window. It never says "nobody", so the window decides
-what its answer is worth.
+A detector answers for one person in one square window. It never says "nobody", so the window
+decides what its answer is worth.
 
 =========  ======================================================================================
 ``full``   the whole frame, padded to a square by repeating its edge; for pictures of one person
@@ -63,9 +63,9 @@ class FullCrop:
 class FollowCrop:
     """A window around the previous frame's joints, sized as in training.
 
-    It is as good as the detector: a person who is lost in one frame is looked for in the whole frame
-    in the next, and a model trained on tight windows may never find a small person in a large frame.
-    There, use ``motion`` or boxes.
+    It is as good as the detector: a person who is lost in one frame is looked for in the whole
+    frame in the next, and a model trained on tight windows may never find a small person in a
+    large frame. There, use ``motion`` or boxes.
 
     Args:
         framing: the model's `ModelInfo.framing`: ``fill``, ``center_x``, ``center_y``.
@@ -107,6 +107,9 @@ class FollowCrop:
         self._window = (float(x0), float(y0), float(side))
 
 
-class Boxes: pass
+class Boxes:
+    pass
+
+
 def make_cropper(source, mode, boxes, info):
-    return FollowCrop(info.framing) if mode=="follow" else FullCrop()
+    return FollowCrop(info.framing) if mode == "follow" else FullCrop()

@@ -55,8 +55,9 @@ class Detector:
         Args:
             images: one picture or several: uint8 (H, W, 3) RGB, (B, H, W, 3), a path, or a list of
                 these in any mixture and of any sizes.
-            windows: (B, 3), the square (x0, y0, side) in pixels to look at in each picture, the person
-                filling it as in training. None takes the whole picture, padded to a square.
+            windows: (B, 3), the square (x0, y0, side) in pixels to look at in each picture, the
+                person filling it as in training; corners as in `fastpose.inference.windows`.
+                None takes the whole picture, padded to a square.
 
         Returns:
             `Poses` with B rows, in pixels of each picture.
@@ -108,8 +109,8 @@ class Detector:
             batch: frames per call of the model.
 
         Raises:
-            UserError: the file cannot be read; or, after the last good frame was given, it is damaged
-                or cut short, so that a loop over a damaged video never ends as if all were well.
+            UserError: the file cannot be read; or, after the last good frame was given, it is
+                damaged or cut short: a loop over a damaged video never ends as if all were well.
         """
         source = VideoSource(path)
         given = None if boxes is None else Boxes.read(boxes)
@@ -150,7 +151,9 @@ def _pictures(images: Picture | Sequence[Picture]) -> list[np.ndarray]:
         return [_checked(images)]
     if isinstance(images, (np.ndarray, Sequence)):
         return [read_image(i) if isinstance(i, (str, Path)) else _checked(i) for i in images]
-    raise TypeError(f"images: expected an array, a path or a list of them, got {type(images).__name__}")
+    raise TypeError(
+        f"images: expected an array, a path or a list of them, got {type(images).__name__}"
+    )
 
 
 def _checked(image: object) -> np.ndarray:

@@ -31,9 +31,9 @@ class ModelInfo:
     Attributes:
         skeleton: names, limbs and sides of the K joints.
         image_size: S, the side in pixels of the square input.
-        checkpoint: where the weights come from: ``{"step", "sha256", "ema", "recipe"}``; may be empty.
-        framing: how the training windows sat around the person (statistics of the clips the run
-            learned from), or None where the run does not know.
+        checkpoint: where the weights come from (recipe, step, stage, sha256, ...); may be empty.
+        framing: how the person sits in the windows of the training clips, as shares of their
+            side: ``fill`` (the joints' box), ``center_x``, ``center_y``; None where not known.
         fastpose_version: version that wrote the file.
     """
 

@@ -17,8 +17,8 @@ from fastpose.errors import UserError
 MAX_DEPTH = 100  # protobuf's own
 MAX_BYTES = 2**31 - 1  # protobuf's own limit for one message
 
-# Message -> {field number: message of that field}, only the paths that lead to a tensor, an operator
-# domain or the metadata (onnx.proto, ir version 10).
+# Message -> {field number: message of that field}, only the paths that lead to a tensor, an
+# operator domain or the metadata (onnx.proto, ir version 10).
 _CHILDREN: dict[str, dict[int, str]] = {
     "model": {7: "graph", 8: "opset", 14: "entry", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},

@@ -79,8 +79,9 @@ def predict_files(
         The report.
 
     Raises:
-        UserError: `out` cannot be used, or no frame at all could be processed (nothing is written);
-            or frames are missing or failed (all others are in `out`, the report says which).
+        UserError: `out` cannot be used, or no frame at all could be processed; nothing is written.
+            Frames that are missing or failed among others are in the report; `raise_for_missing`
+            makes an error of them.
     """
     options = options or PredictOptions()
     out = Path(out)
@@ -91,16 +92,53 @@ def predict_files(
         accounts = list(_run_all(detector, sources, folder, options, boxes, progress))
         report = _report(detector, options, accounts, time.perf_counter() - started)
         if report["processed"] == 0:
-            reasons = [a["reason"] for a in accounts if a["reason"]]
-            raise UserError(reasons[0] if reasons else "no frame could be processed")
-        report["outputs"] = sorted(p.name for p in folder.iterdir()) + ["report.json"]
+            raise UserError(next(_named(a) for a in accounts if a["reason"]))
+        report["outputs"] = [*sorted(p.name for p in folder.iterdir()), "report.json"]
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    _raise_for_missing(report, out)
     return report
 
 
+def raise_for_missing(report: dict[str, Any], out: str | Path) -> None:
+    """UserError naming the first source that is not whole, or the first frame that failed."""
+    short = [a for a in report["sources"] if a["partial"]]
+    if short:
+        first = short[0]
+        others = f"; {len(short) - 1} more sources are not whole" if len(short) > 1 else ""
+        raise UserError(
+            f"{_named(first)}; its {first['received']} frames before that are in {out}, "
+            f"marked partial{others}"
+        )
+    if report["failed"]:
+        first = next(a for a in report["sources"] if a["failed"])
+        raise UserError(
+            f"{report['failed']} of {report['received']} frames failed, the first: "
+            f"{first['reason']}; the others are in {out}"
+        )
+
+
+def describe_plan(
+    detector: Detector,
+    sources: Sequence[VideoSource | PictureSource],
+    out: str | Path,
+    options: PredictOptions,
+) -> str:
+    """What `predict_files` would do, in a few lines; the same checks of `out` and the boxes."""
+    check_output(Path(out), overwrite=options.overwrite)
+    if options.boxes is not None:
+        Boxes.read(options.boxes)
+    size = detector.info.image_size
+    lines = [f"model     {detector.skeleton.name}, {size} x {size} pixels, {detector.runtime.name}"]
+    for source in sources:
+        count = "?" if source.expected is None else source.expected
+        lines.append(f"source    {source.name}: {count} frames")
+    lines.append(f"crop      {options.boxes or options.crop}")
+    lines.append(f"smoothing {'One-Euro, on videos' if options.smooth else 'off'}")
+    lines.append(f"write     {out}: {', '.join(options.formats)}, report.json")
+    return "\n".join(lines)
+
+
 def check_output(out: Path, *, overwrite: bool) -> None:
-    """UserError unless `out` is new, empty, or (with `overwrite`) an older folder of predictions."""
+    """UserError unless `out` is new, empty, or (with `overwrite`) older predictions."""
     if not out.parent.is_dir():
         raise UserError(f"{out}: the folder {out.parent} does not exist; create it first")
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
@@ -227,21 +265,10 @@ def _report(
     }
 
 
-def _raise_for_missing(report: dict[str, Any], out: Path) -> None:
-    short = [a for a in report["sources"] if a["partial"]]
-    if short:
-        first = short[0]
-        others = f", and {len(short) - 1} more sources are not whole" if len(short) > 1 else ""
-        raise UserError(
-            f"{first['source']}: {first['reason']}; its {first['received']} frames before that are "
-            f"in {out}, marked partial{others}"
-        )
-    if report["failed"]:
-        reason = next(a["reason"] for a in report["sources"] if a["failed"])
-        raise UserError(
-            f"{report['failed']} of {report['received']} frames failed, the first because: {reason}; "
-            f"the others are in {out}"
-        )
+def _named(account: dict[str, Any]) -> str:
+    """The reason of a source, with the source's name in front once."""
+    source, reason = account["source"], account["reason"]
+    return reason if reason.startswith(source) else f"{source}: {reason}"
 
 
 @contextmanager
@@ -259,7 +286,7 @@ def _closing(sinks: Sequence[Sink]) -> Iterator[None]:
 
 @contextmanager
 def _complete_folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out` that takes its place on a normal exit and vanishes otherwise."""
+    """A temporary folder beside `out`: takes its place on a normal exit, vanishes otherwise."""
     temporary = out.with_name(f".{out.name}.tmp-{os.getpid()}")
     old = out.with_name(f".{out.name}.old-{os.getpid()}")
     try:

@@ -36,8 +36,8 @@ class JsonLinesSink:
         {"source": "a.mp4", "frame": 0, "time": 0.0, "status": "ok", "window": [x0, y0, side],
          "keypoints": {"pelvis": [x, y, confidence], ...}}
 
-    Pixels of the frame that came in. Without an answer, ``window`` and ``keypoints`` are null, and a
-    failed frame has a ``reason``.
+    Pixels of the frame that came in. Without an answer, ``window`` and ``keypoints`` are null, and
+    a failed frame has a ``reason``.
     """
 
     def __init__(self, path: Path, skeleton: Skeleton) -> None:
@@ -107,7 +107,9 @@ class OverlayVideoSink:
             return
         if self._writer is None:
             size = (picture.shape[1], picture.shape[0])
-            self._writer = VideoWriter(self._path, self._fps, size, quality=20, threads=1)
+            self._writer = VideoWriter(
+                self._path, self._fps, size, quality=20, preset="veryfast", threads=1
+            )
         self._writer.add(_fit(picture, self._writer.size))
 
     def finish(self) -> None:

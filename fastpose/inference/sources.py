@@ -17,7 +17,20 @@ from fastpose.media.images import IMAGE_SUFFIXES, read_image
 from fastpose.media.video import VideoReader, VideoReport
 
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp"}
+    {
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+        ".wmv",
+        ".flv",
+        ".3gp",
+    }
 )
 
 
@@ -108,9 +121,9 @@ class PictureSource:
 def find_sources(arguments: Sequence[str]) -> list[VideoSource | PictureSource]:
     """The sources that command-line arguments name, each opened far enough to know it is one.
 
-    A folder gives the pictures directly in it as one source, in natural order (2 before 10), and each
-    video in it; a pattern with ``*``, ``?`` or ``[`` gives what it matches; loose pictures together
-    are one source.
+    A folder gives the pictures directly in it as one source, in natural order (2 before 10), and
+    each video in it; a pattern with ``*``, ``?`` or ``[`` gives what it matches; loose pictures
+    together are one source.
 
     Raises:
         UserError: no argument, nothing there, an empty folder, or a file that is no video.

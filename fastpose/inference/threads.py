@@ -20,7 +20,7 @@ _END = object()
 
 
 class ReadAhead(Generic[T]):
-    """Runs an iterable in a thread, at most `depth` items ahead. Iterate over it inside ``with``."""
+    """Runs an iterable in a thread, at most `depth` items ahead; iterate inside ``with``."""
 
     def __init__(self, items: Iterable[T], depth: int) -> None:
         self._items = items
@@ -31,7 +31,7 @@ class ReadAhead(Generic[T]):
 
     def _work(self) -> None:
         try:
-            # A generator is closed here, in its own thread, so that it lets go of its files at once.
+            # A generator is closed here, in its own thread, so that it lets go of its files now.
             with closing(_generator(self._items)) as items:
                 for item in items:
                     if not _put(self._queue, item, self._stop):

@@ -90,7 +90,7 @@ def blob_path(blob_model: onnx.ModelProto, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def paint() -> Callable[..., np.ndarray]:
-    """paint(height, width, [(x, y), (x, y), (x, y)]): a dark picture with a red, a green and a blue dot."""
+    """paint(height, width, [(x, y)] * 3): a dark picture with a red, a green and a blue dot."""
 
     def run(height: int, width: int, points: np.ndarray, radius: float = 2.0) -> np.ndarray:
         x, y = np.arange(width), np.arange(height)[:, None]

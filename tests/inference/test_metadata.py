@@ -40,7 +40,10 @@ def _with(info: ModelInfo, **changes: object) -> str:
         ({"image_size": True}, "image_size must be"),
         ({"skeleton": None}, "holds no skeleton"),
         ({"skeleton": {"name": "x"}}, "its skeleton is damaged"),
-        ({"skeleton": {"name": "x", "joints": [], "limbs": [], "mirror": [], "limb_groups": []}}, "damaged"),
+        (
+            {"skeleton": {"name": "x", "joints": [], "limbs": [], "mirror": [], "limb_groups": []}},
+            "damaged",
+        ),
         ({"checkpoint": 3}, "must be objects"),
         ({"framing": [1]}, "must be objects"),
     ],

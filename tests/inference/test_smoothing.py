@@ -66,7 +66,13 @@ def test_the_size_of_the_video_does_not_matter() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"min_cutoff": 0}, {"min_cutoff": math.nan}, {"speed_cutoff": -1}, {"beta": -1}, {"beta": math.inf}],
+    [
+        {"min_cutoff": 0},
+        {"min_cutoff": math.nan},
+        {"speed_cutoff": -1},
+        {"beta": -1},
+        {"beta": math.inf},
+    ],
 )
 def test_parameters_that_make_no_filter(values) -> None:
     with pytest.raises(UserError, match=next(iter(values))):

@@ -13,8 +13,12 @@ from fastpose.media.images import crop_window
 numbers = st.floats(-300, 300)
 
 
-@given(x=numbers, y=numbers, side=st.floats(4, 500), size=st.integers(8, 256), seed=st.integers(0, 99))
-def test_it_inverts_the_published_formula(x: float, y: float, side: float, size: int, seed: int) -> None:
+@given(
+    x=numbers, y=numbers, side=st.floats(4, 500), size=st.integers(8, 256), seed=st.integers(0, 99)
+)
+def test_it_inverts_the_published_formula(
+    x: float, y: float, side: float, size: int, seed: int
+) -> None:
     frame = np.random.default_rng(seed).uniform(-100, 400, (1, 5, 2))
     crop = (frame - [x, y]) * size / side - 0.5
     back = crop_to_frame(crop, np.array([[x, y, side]]), size)
@@ -40,7 +44,10 @@ def test_a_dot_is_found_where_it_was_painted(paint, window) -> None:
     weights = np.maximum(crop - 20, 0)
     y, x = np.mgrid[:128, :128]
     total = weights.sum((0, 1))
-    found = np.stack([(weights * x[..., None]).sum((0, 1)), (weights * y[..., None]).sum((0, 1))]) / total
+    found = (
+        np.stack([(weights * x[..., None]).sum((0, 1)), (weights * y[..., None]).sum((0, 1))])
+        / total
+    )
     frame = crop_to_frame(found.T[None], np.array([window]), 128)
     np.testing.assert_allclose(frame[0], dots, atol=0.1)
 

@@ -21,8 +21,8 @@ class OnnxRuntime:
         threads: threads of one call. They sleep between calls, they do not spin.
 
     Raises:
-        UserError: see `read_onnx_file`; a file without our metadata, one whose inputs and outputs do
-            not match it, or one that ONNX Runtime cannot load; or ONNX Runtime is not installed.
+        UserError: see `read_onnx_file`; a file without our metadata, one whose inputs and outputs
+            do not match it, one that ONNX Runtime cannot load; or ONNX Runtime is missing.
     """
 
     def __init__(
@@ -99,6 +99,6 @@ def _check_signature(session: Any, info: ModelInfo, label: str) -> None:
         kind, shape = wanted[value.name]
         if value.type != kind or list(value.shape[1:]) != shape or isinstance(value.shape[0], int):
             raise UserError(
-                f"{label}: '{value.name}' should be {kind} (B, {', '.join(map(str, shape))}) as its "
-                f"metadata says, it is {value.type} {tuple(value.shape)}; export it again"
+                f"{label}: '{value.name}' should be {kind} (B, {', '.join(map(str, shape))}) by "
+                f"its metadata, it is {value.type} {tuple(value.shape)}; export it again"
             )
