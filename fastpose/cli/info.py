@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
+
+WIDTH = 88  # of the text beside the headings
 
 
 def run(*, json: bool = False) -> None:
@@ -36,11 +39,14 @@ def _sections(facts: dict[str, Any], extras: dict[str, str]) -> list[tuple[str, 
 
 
 def _packages(packages: dict[str, str | None], extras: dict[str, str]) -> list[str]:
-    lines = [f"{name} {version}" for name, version in packages.items() if version]
-    for name, version in packages.items():
-        if version is None:
-            lines.append(f"{name} not installed" + (f" ({extras[name]})" if name in extras else ""))
-    return lines
+    there = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+    missing = ", ".join(
+        f"{name} ({extras[name]})" if name in extras else name
+        for name, version in packages.items()
+        if version is None
+    )
+    lines = textwrap.wrap(there, WIDTH)
+    return lines + textwrap.wrap(f"not installed: {missing}", WIDTH) if missing else lines
 
 
 def _devices(devices: dict[str, Any]) -> list[str]:

@@ -46,10 +46,7 @@ def bare() -> dict[str, Any]:
 
 def test_nothing_installed(bare: dict[str, Any]) -> None:
     sections = dict(info._sections(bare, {"tensorrt": "fastpose[tensorrt]"}))
-    assert sections["packages"] == [
-        "torch not installed",
-        "tensorrt not installed (fastpose[tensorrt])",
-    ]
+    assert sections["packages"] == ["not installed: torch, tensorrt (fastpose[tensorrt])"]
     assert sections["devices"][-1] == "cuda: none, torch is not installed"
     assert sections["native"] == ["no native build: run 'make build' or 'pip install .'"]
     assert sections["operators"] == ["none: torch is not installed"]
