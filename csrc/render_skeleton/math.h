@@ -22,6 +22,8 @@
 
 #include <math.h>
 
+#include <cstdint>
+
 #include "common/host_device.h"
 
 namespace fastpose::skeleton {
@@ -57,7 +59,7 @@ FASTPOSE_HD double pixel_start(int size) { return size > 1 ? -1.0 : 0.0; }
 
 template <typename T>
 struct Limb {
-  T x, y;        // start a; NaN if an end is not finite or so far out that its square overflows
+  T x, y;        // start a; NaN if an end is not finite or so far out that squares overflow
   T dx, dy;      // direction d; n is (-dy, dx)
   T length;      // |b - a|; 0: the limb is the point a
   T per_length;  // 1 / |b - a|, or 0
@@ -68,7 +70,7 @@ template <typename T>
 FASTPOSE_HD Limb<T> make_limb(T ax, T ay, T bx, T by, T width) {
   const T ex = bx - ax, ey = by - ay;
   const T length = square_root(ex * ex + ey * ey);
-  const T check = length + (ax * ax + ay * ay);
+  const T check = 16 * (ax * ax + ay * ay + bx * bx + by * by);
   const bool point = !(length > 0);
   const T per_length = point ? T(0) : T(1) / length;
   const T spoilt = check - check;  // 0, or NaN if anything overflowed or was not finite
@@ -80,6 +82,15 @@ FASTPOSE_HD Limb<T> make_limb(T ax, T ay, T bx, T by, T width) {
 template <typename T>
 FASTPOSE_HD bool is_spoilt(const Limb<T>& limb) {
   return limb.x != limb.x || limb.y != limb.y;
+}
+
+// One coordinate (stride apart) of end i: the mean of its joints, see Drawing in render_skeleton.h.
+template <typename T>
+FASTPOSE_HD T mean_coordinate(const T* joints, int64_t stride, const int32_t* index, int from,
+                              int to) {
+  T total = joints[index[from] * stride];
+  for (int i = from + 1; i < to; ++i) total += joints[index[i] * stride];
+  return total / T(to - from);
 }
 
 // --- pixels against limbs ------------------------------------------------------------------------

@@ -4,10 +4,11 @@
 #include <cstdint>
 
 #include "common/dispatch.h"
+#include "common/image.h"
 
 namespace fastpose::skeleton {
 
-enum class Element : int { float32, float64, bfloat16, float16 };
+constexpr int kMostLimbs = 512;
 
 // What is drawn. `plan` is int32 and lies where the kernel runs: first[channels + 1],
 // offset[2 limbs + 1], index[...]. Limbs are sorted by channel; channel c is drawn by limbs
@@ -25,11 +26,33 @@ struct Drawing {
   int profile;  // enum Profile of math.h
 };
 
-// An image (batch, channels, height, width): the output, or the gradient that arrives.
-struct Image {
-  void* data;
-  Element element;
-  int64_t stride[4];  // elements; may be 0 for a gradient
+// --- CPU -----------------------------------------------------------------------------------------
+
+// Work is cut into bands of rows of one image, whatever the number of threads, so that sums are
+// always formed in the same order. Task i is band i % bands of image i / bands.
+constexpr int kBandRows = 32;
+inline int32_t bands(const Drawing& drawing) {
+  return (drawing.height + kBandRows - 1) / kBandRows;
+}
+
+// Normalised coordinates of pixel centres, of the points' type, each with 16 more entries after the
+// last so that vectors may read past the edge.
+struct Grid {
+  const void* x;
+  const void* y;
 };
 
 }  // namespace fastpose::skeleton
+
+namespace fastpose {
+
+// Draws the tasks [first, last) into `output`.
+FASTPOSE_DECLARE_CPU(void, render_skeleton_forward, const skeleton::Drawing& drawing,
+                     const skeleton::Grid& grid, const Image& output, int64_t first, int64_t last)
+
+// Writes the LimbSums of math.h, (tasks, limbs, 4), of the tasks [first, last).
+FASTPOSE_DECLARE_CPU(void, render_skeleton_backward, const skeleton::Drawing& drawing,
+                     const skeleton::Grid& grid, const Image& grad_output, double* sums,
+                     int64_t first, int64_t last)
+
+}  // namespace fastpose

@@ -1,4 +1,4 @@
-"""Reference of `render_skeleton`: the formula in plain PyTorch, for every device; the tests' oracle.
+"""Reference of `render_skeleton`: the formula in plain PyTorch, for every device and for tests.
 
 A limb e runs from a to b, `direction` = (b - a) / |b - a|, `normal` is that turned by 90 degrees.
 A pixel u lies `along` from a in that direction and `across` beside it; its nearest point of the
@@ -84,7 +84,8 @@ def nearest_points(
         half = length * 0 if widths is None else torch.where(length != 0, widths[e].to(u) / 2, 0)
         beside = across.clamp(-half, half)
         residual = (along - on_axis) * direction + (across - beside) * normal
-        spoilt = 0 * (length + a.square().sum(-1, keepdim=True))  # NaN where anything overflowed
+        reach = a.square().sum(-1, keepdim=True) + b.square().sum(-1, keepdim=True)
+        spoilt = 0 * (16 * reach)  # NaN where an end is not finite or squares might overflow
         per_length = torch.where(length == 0, length, 1 / length)
         yield Nearest(
             residual.square().sum(-1) + spoilt[..., 0],

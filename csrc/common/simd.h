@@ -1,0 +1,203 @@
+// Vectors of numbers as wide as the instruction set being compiled has, for csrc/<op>/cpu.cpp.
+//
+// `Floats` has `lanes` floats: 16 with AVX-512, 8 with AVX2, otherwise 1. `Plain<T>` is the
+// one-lane form, which also serves double everywhere, so that one kernel template serves all.
+// Everything lies in the namespace of the instruction set, see dispatch.h. Numbers are assumed
+// finite: the kernels set those that are not apart beforehand.
+#pragma once
+
+#include <math.h>
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+// GCC 12 takes the "undefined" operands inside its own intrinsics for a mistake.
+#pragma GCC diagnostic push
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+#endif
+
+#define FASTPOSE_INLINE inline __attribute__((always_inline))
+
+namespace fastpose::FASTPOSE_ISA {
+
+// 2^f for f in [-1/2, 1/2]: the polynomial of degree 5 with the least relative error, 7.5e-8.
+inline constexpr float kPower[6] = {1.0000000717f,    6.9314696706e-1f, 2.4022119724e-1f,
+                                    5.5507132735e-2f, 9.6755413342e-3f, 1.3276471979e-3f};
+inline constexpr float kLeastPower = -126.0f;  // 2^x is 0 below: no subnormal numbers
+
+// --- one lane ------------------------------------------------------------------------------------
+
+template <typename T>
+struct Plain {
+  using scalar = T;
+  static constexpr int lanes = 1;
+  T v;
+  Plain() = default;
+  FASTPOSE_INLINE Plain(T a) : v(a) {}
+  static FASTPOSE_INLINE Plain load(const T* p) { return *p; }
+  FASTPOSE_INLINE void store(T* p) const { *p = v; }
+
+  friend FASTPOSE_INLINE Plain operator+(Plain a, Plain b) { return a.v + b.v; }
+  friend FASTPOSE_INLINE Plain operator-(Plain a, Plain b) { return a.v - b.v; }
+  friend FASTPOSE_INLINE Plain operator*(Plain a, Plain b) { return a.v * b.v; }
+  // Bit l of the result is set where the relation holds in lane l.
+  friend FASTPOSE_INLINE uint32_t less(Plain a, Plain b) { return a.v < b.v; }
+  friend FASTPOSE_INLINE Plain minimum(Plain a, Plain b) { return a.v < b.v ? a : b; }
+  friend FASTPOSE_INLINE Plain maximum(Plain a, Plain b) { return a.v > b.v ? a : b; }
+#if defined(__FMA__)
+  friend FASTPOSE_INLINE Plain multiply_add(Plain a, Plain b, Plain c) {
+    return __builtin_fma(a.v, b.v, c.v);
+  }
+#else
+  friend FASTPOSE_INLINE Plain multiply_add(Plain a, Plain b, Plain c) { return a.v * b.v + c.v; }
+#endif
+  friend FASTPOSE_INLINE Plain square_root(Plain a) { return sqrt(a.v); }
+  friend FASTPOSE_INLINE Plain inverse_root(Plain a) { return T(1) / sqrt(a.v); }
+  friend FASTPOSE_INLINE Plain power_of_two(Plain a) {
+    return a.v < kLeastPower ? T(0) : T(exp2(a.v));
+  }
+  // a where a < b, and `first` there; else b and `second`.
+  friend FASTPOSE_INLINE Plain choose_less(Plain a, Plain b, Plain& second, Plain first) {
+    if (a.v < b.v) second = first;
+    return minimum(a, b);
+  }
+  // a where x == y, else 0.
+  friend FASTPOSE_INLINE Plain keep_equal(Plain a, Plain x, Plain y) {
+    return x.v == y.v ? a.v : T(0);
+  }
+  // The first `count` lanes of a, the others of b.
+  friend FASTPOSE_INLINE Plain first_lanes(Plain a, int count, Plain b) {
+    return count > 0 ? a : b;
+  }
+  friend FASTPOSE_INLINE T sum(Plain a) { return a.v; }
+  friend FASTPOSE_INLINE T least(Plain a) { return a.v; }
+};
+
+// --- 16 lanes ------------------------------------------------------------------------------------
+
+#if defined(__AVX512F__)
+struct Floats {
+  using scalar = float;
+  static constexpr int lanes = 16;
+  __m512 v;
+  Floats() = default;
+  FASTPOSE_INLINE Floats(__m512 a) : v(a) {}
+  FASTPOSE_INLINE Floats(float a) : v(_mm512_set1_ps(a)) {}
+  static FASTPOSE_INLINE Floats load(const float* p) { return _mm512_loadu_ps(p); }
+  FASTPOSE_INLINE void store(float* p) const { _mm512_storeu_ps(p, v); }
+
+  friend FASTPOSE_INLINE Floats operator+(Floats a, Floats b) { return _mm512_add_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE Floats operator-(Floats a, Floats b) { return _mm512_sub_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE Floats operator*(Floats a, Floats b) { return _mm512_mul_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE uint32_t less(Floats a, Floats b) {
+    return _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ);
+  }
+  friend FASTPOSE_INLINE Floats minimum(Floats a, Floats b) { return _mm512_min_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE Floats maximum(Floats a, Floats b) { return _mm512_max_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE Floats multiply_add(Floats a, Floats b, Floats c) {
+    return _mm512_fmadd_ps(a.v, b.v, c.v);
+  }
+  friend FASTPOSE_INLINE Floats inverse_root(Floats a) {  // one Newton step from 14 bits
+    const __m512 y = _mm512_rsqrt14_ps(a.v);
+    const __m512 half = _mm512_mul_ps(_mm512_mul_ps(a.v, _mm512_set1_ps(0.5f)), y);
+    return _mm512_mul_ps(y, _mm512_fnmadd_ps(half, y, _mm512_set1_ps(1.5f)));
+  }
+  friend FASTPOSE_INLINE Floats square_root(Floats a) { return a * inverse_root(a); }
+  friend FASTPOSE_INLINE Floats power_of_two(Floats a) {
+    const __m512 n = _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 f = _mm512_sub_ps(a.v, n);
+    __m512 p = _mm512_set1_ps(kPower[5]);
+    for (int i = 4; i >= 0; --i) p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kPower[i]));
+    const __mmask16 counts = _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(kLeastPower), _CMP_GE_OQ);
+    return _mm512_maskz_scalef_ps(counts, p, n);
+  }
+  friend FASTPOSE_INLINE Floats choose_less(Floats a, Floats b, Floats& second, Floats first) {
+    const __mmask16 lower = _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ);
+    second.v = _mm512_mask_mov_ps(second.v, lower, first.v);
+    return _mm512_min_ps(a.v, b.v);
+  }
+  friend FASTPOSE_INLINE Floats keep_equal(Floats a, Floats x, Floats y) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, y.v, _CMP_EQ_OQ), a.v);
+  }
+  friend FASTPOSE_INLINE Floats first_lanes(Floats a, int count, Floats b) {
+    const __mmask16 kept = count >= lanes ? 0xffff : static_cast<__mmask16>((1u << count) - 1);
+    return _mm512_mask_mov_ps(b.v, kept, a.v);
+  }
+  friend FASTPOSE_INLINE float sum(Floats a) { return _mm512_reduce_add_ps(a.v); }
+  friend FASTPOSE_INLINE float least(Floats a) { return _mm512_reduce_min_ps(a.v); }
+};
+
+// --- 8 lanes -------------------------------------------------------------------------------------
+
+#elif defined(__AVX2__)
+struct Floats {
+  using scalar = float;
+  static constexpr int lanes = 8;
+  __m256 v;
+  Floats() = default;
+  FASTPOSE_INLINE Floats(__m256 a) : v(a) {}
+  FASTPOSE_INLINE Floats(float a) : v(_mm256_set1_ps(a)) {}
+  static FASTPOSE_INLINE Floats load(const float* p) { return _mm256_loadu_ps(p); }
+  FASTPOSE_INLINE void store(float* p) const { _mm256_storeu_ps(p, v); }
+
+  friend FASTPOSE_INLINE Floats operator+(Floats a, Floats b) { return _mm256_add_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE Floats operator-(Floats a, Floats b) { return _mm256_sub_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE Floats operator*(Floats a, Floats b) { return _mm256_mul_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE uint32_t less(Floats a, Floats b) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)));
+  }
+  friend FASTPOSE_INLINE Floats minimum(Floats a, Floats b) { return _mm256_min_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE Floats maximum(Floats a, Floats b) { return _mm256_max_ps(a.v, b.v); }
+  friend FASTPOSE_INLINE Floats multiply_add(Floats a, Floats b, Floats c) {
+    return _mm256_fmadd_ps(a.v, b.v, c.v);
+  }
+  friend FASTPOSE_INLINE Floats square_root(Floats a) { return _mm256_sqrt_ps(a.v); }
+  friend FASTPOSE_INLINE Floats inverse_root(Floats a) {
+    return _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_sqrt_ps(a.v));
+  }
+  friend FASTPOSE_INLINE Floats power_of_two(Floats a) {
+    const __m256 counts = _mm256_cmp_ps(a.v, _mm256_set1_ps(kLeastPower), _CMP_GE_OQ);
+    const __m256 x = _mm256_and_ps(counts, a.v);
+    const __m256 n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256 f = _mm256_sub_ps(x, n);
+    __m256 p = _mm256_set1_ps(kPower[5]);
+    for (int i = 4; i >= 0; --i) p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kPower[i]));
+    const __m256i scaled =
+        _mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23));
+    return _mm256_and_ps(counts, _mm256_castsi256_ps(scaled));
+  }
+  friend FASTPOSE_INLINE Floats choose_less(Floats a, Floats b, Floats& second, Floats first) {
+    second.v = _mm256_blendv_ps(second.v, first.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ));
+    return _mm256_min_ps(a.v, b.v);
+  }
+  friend FASTPOSE_INLINE Floats keep_equal(Floats a, Floats x, Floats y) {
+    return _mm256_and_ps(_mm256_cmp_ps(x.v, y.v, _CMP_EQ_OQ), a.v);
+  }
+  friend FASTPOSE_INLINE Floats first_lanes(Floats a, int count, Floats b) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i kept = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane);
+    return _mm256_blendv_ps(b.v, a.v, _mm256_castsi256_ps(kept));
+  }
+  friend FASTPOSE_INLINE float sum(Floats a) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+  }
+  friend FASTPOSE_INLINE float least(Floats a) {
+    __m128 s = _mm_min_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+    s = _mm_min_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_min_ss(s, _mm_movehdup_ps(s)));
+  }
+};
+
+#else
+using Floats = Plain<float>;
+#endif
+
+}  // namespace fastpose::FASTPOSE_ISA
