@@ -54,38 +54,118 @@ class PoseBank:
             y up, z forward.
         root_height: (N,) float32, height of the pelvis over the ground.
         weights: (N,) float64, sums to one: how often each pose is drawn.
-        motion: (N,) int32, index into ``motions``.
-        frame: (N,) int64, the frame's number in its source.
-        motions: (source, name, action) of each recording.
+        recordings: how many recordings the poses come from.
     """
 
     bones: np.ndarray
     root_height: np.ndarray
     weights: np.ndarray
-    motion: np.ndarray
-    frame: np.ndarray
-    motions: tuple[tuple[str, str, str], ...]
+    recordings: int = 1
 
     def __len__(self) -> int:
         return len(self.bones)
 
-    def positions(self, index: np.ndarray, bone_scale: np.ndarray | None = None) -> np.ndarray:
-        """(n,19,3) joints of the poses ``index``, pelvis at x = z = 0, ground at y = 0.
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n,) indices of poses, drawn by weight."""
+        return draw_weighted(self.weights, n, rng)
 
-        ``bone_scale`` (n,9) multiplies the bones of each of :data:`BONE_GROUPS`; the pelvis is
-        raised or lowered with the legs so that the feet stay where they were.
+    def take(self, index: np.ndarray) -> PoseBank:
+        """The poses ``index`` (n,), all equally likely."""
+        weights = np.full(len(index), 1.0 / max(len(index), 1))
+        return PoseBank(self.bones[index], self.root_height[index], weights, self.recordings)
+
+    def replaced(self, where: np.ndarray, other: PoseBank) -> PoseBank:
+        """These poses, those at ``where`` (N,) bool taken from ``other`` of the same length."""
+        bones = np.where(where[:, None, None], other.bones, self.bones)
+        height = np.where(where, other.root_height, self.root_height)
+        return PoseBank(bones, height, self.weights, self.recordings)
+
+    def positions(self, bone_scale: np.ndarray | None = None) -> np.ndarray:
+        """(N,19,3) joints of all poses, pelvis at x = z = 0, ground at y = 0.
+
+        ``bone_scale`` (N,9) multiplies the bones of each of :data:`BONE_GROUPS`; the pelvis is
+        raised or lowered with the legs so that the lowest foot stays where it was.
         """
-        bones, height = self.bones[index], self.root_height[index]
+        bones, height = self.bones, self.root_height
         if bone_scale is not None:
             bones = bones * bone_scale[:, BONE_GROUP_OF, None]
         joints = PATHS @ bones
         if bone_scale is not None:
-            before = (PATHS[_FEET] @ self.bones[index])[..., 1].min(axis=1)
+            before = (PATHS[_FEET] @ self.bones)[..., 1].min(axis=1)
             height = height + before - joints[:, _FEET, 1].min(axis=1)
         joints[..., 1] += height[:, None]
         return joints
 
 
+def draw_weighted(weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """(n,) indices drawn with probabilities proportional to ``weights``."""
+    cumulative = np.cumsum(weights)
+    place = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], "right")
+    return np.minimum(place, len(cumulative) - 1)
+
+
+def recombine(
+    bank: PoseBank, share: float, rng: np.random.Generator, donors: PoseBank | None = None
+) -> PoseBank:
+    """Give a ``share`` of the poses arms and legs of other poses.
+
+    Recordings rarely hold every combination of what the limbs do. A recombined pose keeps its
+    trunk; its legs come from a second pose, its left arm from a third, and its right arm from a
+    fourth or, half of the time, mirrors the left one. Arms turn with the trunk that carries them.
+
+    Args:
+        bank: the poses to change.
+        share: of them, in [0,1].
+        rng: chooses poses and donors.
+        donors: where limbs come from, drawn by weight; the bank itself when None.
+    """
+    if share <= 0.0:
+        return bank
+    donors = donors or bank
+    chosen = np.flatnonzero(rng.random(len(bank)) < share)
+    count = len(chosen)
+    legs, left, right = (donors.draw(count, rng) for _ in range(3))
+    symmetric = rng.random(count) < 0.5
+    crossed = rng.random(count) < 0.5  # a left arm may have been a right one
+    bones, height = bank.bones.copy(), bank.root_height.copy()
+    own = bank.bones[chosen]
+    new = own.copy()
+    new[:, _LEG_BONES] = donors.bones[legs][:, _LEG_BONES]
+    height[chosen] = donors.root_height[legs]
+    left_arm = _arm(donors.bones[left], crossed, "l")
+    right_arm = _arm(donors.bones[right], crossed, "r")
+    mirror = np.array([-1.0, 1.0, 1.0], np.float32)
+    right_arm = np.where(symmetric[:, None, None], left_arm * mirror, right_arm)
+    frame = _trunk_frame(own)
+    new[:, _ARM_BONES["l"]] = left_arm @ frame
+    new[:, _ARM_BONES["r"]] = right_arm @ frame
+    bones[chosen] = new
+    return PoseBank(bones, height, bank.weights, bank.recordings)
+
+
+def _arm(bones: np.ndarray, crossed: np.ndarray, side: str) -> np.ndarray:
+    """(n,2,3) upper arm and forearm in the trunk's own axes, of the other side where crossed."""
+    frame = _trunk_frame(bones).transpose(0, 2, 1)
+    same = bones[:, _ARM_BONES[side]] @ frame
+    other = bones[:, _ARM_BONES["r" if side == "l" else "l"]] @ frame
+    return np.where(crossed[:, None, None], other * np.array([-1.0, 1.0, 1.0], np.float32), same)
+
+
+def _trunk_frame(bones: np.ndarray) -> np.ndarray:
+    """(n,3,3) rows: the trunk's left, up and forward axes."""
+    joints = PATHS @ bones
+    up = joints[:, _INDEX["thorax"]]
+    left = joints[:, _INDEX["l_shoulder"]] - joints[:, _INDEX["r_shoulder"]]
+    up = up / np.maximum(np.linalg.norm(up, axis=-1, keepdims=True), 1e-6)
+    left = left - (left * up).sum(-1, keepdims=True) * up
+    left = left / np.maximum(np.linalg.norm(left, axis=-1, keepdims=True), 1e-6)
+    return np.stack([left, up, np.cross(left, up)], axis=1)
+
+
+_LEG_BONES = [
+    _CHILDREN.index(_INDEX[f"{s}_{j}"]) for s in "lr" for j in ("hip", "knee", "ankle", "toe")
+]
+_ARM_BONES = {s: [_CHILDREN.index(_INDEX[f"{s}_{j}"]) for j in ("elbow", "wrist")] for s in "lr"}
 _FEET = [_INDEX[j] for j in ("l_ankle", "r_ankle", "l_toe", "r_toe")]
 
 
@@ -103,17 +183,14 @@ def build_bank(
         UserError: no pose is left.
     """
     proportions = _common_proportions(motions)
-    bones, heights, owners, frames = [], [], [], []
+    bones, heights, owners = [], [], []
     for m, motion in enumerate(motions):
         offset, height = _body_units(motion, proportions, bone_normalisation)
         keep = np.flatnonzero(_tilt(offset) <= max_tilt)
         keep = keep[_thin((PATHS @ offset[keep]), thinning)]
-        numbers = motion.frame_numbers
-        numbers = np.arange(len(motion)) if numbers is None else numbers
         bones.append(offset[keep])
         heights.append(height[keep])
         owners.append(np.full(len(keep), m, np.int32))
-        frames.append(numbers[keep].astype(np.int64))
     owner = np.concatenate(owners) if owners else np.zeros(0, np.int32)
     if not len(owner):
         raise UserError(
@@ -124,9 +201,7 @@ def build_bank(
         np.concatenate(bones).astype(np.float32),
         np.concatenate(heights).astype(np.float32),
         _weights(owner, motions, balance),
-        owner,
-        np.concatenate(frames),
-        tuple((m.source, m.name, m.action) for m in motions),
+        len(np.unique(owner)),
     )
 
 

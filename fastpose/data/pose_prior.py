@@ -11,7 +11,7 @@ import numpy as np
 from fastpose.data.camera import project, pull_inside
 from fastpose.data.framing import frame_boxes, frame_points, mirror_bodies
 from fastpose.data.motion_capture import Motion, read_motions
-from fastpose.data.pose_bank import BONE_GROUPS, PoseBank, build_bank
+from fastpose.data.pose_bank import BONE_GROUPS, PoseBank, build_bank, draw_weighted, recombine
 from fastpose.data.pose_points import PointBank, make_point_bank, read_points
 from fastpose.data.prior_table import FittedTable
 from fastpose.errors import UserError
@@ -33,6 +33,7 @@ class PriorConfig:
         mirror: exchange left and right in half of the draws.
         bone_normalisation: 0 keeps each recording's proportions, 1 gives all the same ones.
         bone_jitter: standard deviation of the logarithm of random bone lengths, by body part.
+        recombination: share of poses that get arms and legs of other poses (see ``recombine``).
     Which camera:
         frontal_share: share of views from the front (yaw about 0).
         side_share: share of views from either side (yaw about 90 or -90). The rest comes from
@@ -68,6 +69,7 @@ class PriorConfig:
     mirror: bool = True
     bone_normalisation: float = 0.7
     bone_jitter: float = 0.05
+    recombination: float = 0.0
     frontal_share: float = 0.6
     side_share: float = 0.4
     yaw_spread: float = 15.0
@@ -93,7 +95,14 @@ class PriorConfig:
     fit_shift_sd: float = 0.01
 
     def __post_init__(self) -> None:
-        for name in ("frontal_share", "side_share", "cut_share", "fit_share", "bone_normalisation"):
+        for name in (
+            "frontal_share",
+            "side_share",
+            "cut_share",
+            "fit_share",
+            "bone_normalisation",
+            "recombination",
+        ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UserError(f"prior.{name}: must lie in [0, 1], not {getattr(self, name)}")
         if self.frontal_share + self.side_share > 1.0 + 1e-9:
@@ -133,13 +142,12 @@ class PosePrior:
         self._to_skeleton = conversion_matrix(source, skeleton)
         self._chains = _limb_chains(source)
         self._mirror = list(source.mirror)
-        self._cumulative = np.cumsum(bank.weights)
         self._table: FittedTable | None = None
         self._mean: np.ndarray | None = None
         if config.framing == "fitted":
             if not isinstance(bank, PoseBank):
                 raise UserError("prior.framing: 'fitted' needs 3D poses; use 'box' for 2D points")
-            self._table = FittedTable.load(config.fit, bank)
+            self._table = FittedTable.load(config.fit)
 
     @classmethod
     def from_path(
@@ -224,40 +232,32 @@ class PosePrior:
     def describe(self) -> dict[str, object]:
         """How many poses of how many recordings there are, for logs."""
         bank = self.bank
-        recordings = len(bank.motions) if isinstance(bank, PoseBank) else 1
+        recordings = bank.recordings if isinstance(bank, PoseBank) else 1
         return {
             "poses": len(bank.weights),
             "recordings": recordings,
             "framing": self.config.framing,
         }
 
-    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        place = np.searchsorted(self._cumulative, rng.random(n) * self._cumulative[-1], "right")
-        return np.minimum(place, len(self._cumulative) - 1)
-
     def _sample3d(self, bank: PoseBank, n: int, rng: np.random.Generator) -> np.ndarray:
-        config = self.config
-        index, yaw = self._draw(n, rng), draw_yaw(config, n, rng)
-        mirror = (rng.random(n) < 0.5) & config.mirror
-        if self._table is not None:
-            row = self._table.draw(n, rng)
+        config, table = self.config, self._table
+        poses = recombine(bank.take(bank.draw(n, rng)), config.recombination, rng, bank)
+        yaw, mirror = draw_yaw(config, n, rng), (rng.random(n) < 0.5) & config.mirror
+        if table is not None:
+            row = table.draw(n, rng)
             taken = rng.random(n) < config.fit_share
-            index = np.where(taken, self._table.index[row], index)
-            mirror = np.where(taken, self._table.mirrored[row], mirror)
-            fitted_yaw = self._table.yaw[row] + config.fit_yaw_sd * rng.standard_normal(n)
+            poses = poses.replaced(taken, table.bank.take(table.pose[row]))
+            mirror = np.where(taken, table.mirrored[row], mirror)
+            fitted_yaw = table.yaw[row] + config.fit_yaw_sd * rng.standard_normal(n)
             yaw = np.where(taken, fitted_yaw, yaw)
-            height, ground, centre = self._table.place(
-                row, config.fit_scale_sd, config.fit_shift_sd, rng
-            )
+            height, ground, centre = table.place(row, config.fit_scale_sd, config.fit_shift_sd, rng)
         else:
             height, ground, centre = _standing_place(config, n, rng)
         jitter = np.exp(config.bone_jitter * rng.standard_normal((n, len(BONE_GROUPS))))
-        joints = bank.positions(index, jitter.astype(np.float32))
-        joints = mirror_bodies(joints, mirror, self._mirror)
+        joints = mirror_bodies(poses.positions(jitter.astype(np.float32)), mirror, self._mirror)
         pitch = config.pitch_mean + config.pitch_sd * rng.standard_normal(n)
         roll = config.roll_sd * rng.standard_normal(n)
-        distance = rng.uniform(*config.distance, n)
-        points = project(joints, yaw, pitch, roll, distance)
+        points = project(joints, yaw, pitch, roll, rng.uniform(*config.distance, n))
         if config.framing == "box":
             return frame_boxes(points, height, centre, rng.normal(0.5, config.centre_sd, n))
         return frame_points(points, height, ground, centre)
@@ -265,7 +265,9 @@ class PosePrior:
     def _sample2d(self, bank: PointBank, n: int, rng: np.random.Generator) -> np.ndarray:
         config = self.config
         mirror = (rng.random(n) < 0.5) & config.mirror
-        points = mirror_bodies(bank.points[self._draw(n, rng)], mirror, self._mirror)
+        points = mirror_bodies(
+            bank.points[draw_weighted(bank.weights, n, rng)], mirror, self._mirror
+        )
         angle = np.radians(config.roll_sd * rng.standard_normal(n))[:, None]
         x, y = points[..., 0], points[..., 1]
         points = np.stack(

@@ -10,29 +10,31 @@ from pathlib import Path
 import numpy as np
 
 from fastpose.data.motion_capture.npz import load_arrays
-from fastpose.data.pose_bank import PoseBank
+from fastpose.data.pose_bank import PoseBank, draw_weighted
 from fastpose.errors import UserError
 
 FORMAT = "fastpose-prior-fit-1"
-_COLUMNS = ("weight", "motion", "frame", "yaw", "mirrored", "height", "ground", "centre")
+_ROWS = ("weight", "pose", "yaw", "mirrored", "height", "ground", "centre")
 
 
 @dataclass(frozen=True)
 class FittedTable:
-    """R rows, each a pose of a bank with its view and its place in the crop.
+    """R rows, each a pose with its view and its place in the crop; it holds its poses itself.
 
     Args:
+        bank: the poses.
         weight: (R,) float64, sums to one.
-        index: (R,) pose in the bank.
+        pose: (R,) index into the bank.
         yaw: (R,) degrees.
         mirrored: (R,) bool, left and right exchanged.
         height: (R,) body height as a share of the crop's side.
-        ground: (R,) the ground from the top (0) to the bottom (1) of the crop.
+        ground: (R,) the ground from the top (0) to the bottom (1) of the crop; over 1 when cut.
         centre: (R,) the pelvis from left (0) to right (1).
     """
 
+    bank: PoseBank
     weight: np.ndarray
-    index: np.ndarray
+    pose: np.ndarray
     yaw: np.ndarray
     mirrored: np.ndarray
     height: np.ndarray
@@ -41,9 +43,7 @@ class FittedTable:
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Row numbers (n,), drawn by weight."""
-        cumulative = np.cumsum(self.weight)
-        place = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], "right")
-        return np.minimum(place, len(cumulative) - 1)
+        return draw_weighted(self.weight, n, rng)
 
     def place(
         self, row: np.ndarray, scale_sd: float, shift_sd: float, rng: np.random.Generator
@@ -58,67 +58,59 @@ class FittedTable:
         ground = self.ground[row] + 0.7 * height * (grow - 1.0) + shift[0]
         return height * grow, ground, self.centre[row] + shift[1]
 
-    def save(self, path: str | os.PathLike[str], bank: PoseBank, report: dict[str, object]) -> None:
-        """Write the table as npz, complete or not at all; poses are named by recording and frame."""
+    def save(self, path: str | os.PathLike[str], report: dict[str, object]) -> None:
+        """Write the table as npz, complete or not at all."""
         path = Path(path)
-        used, motion = np.unique(bank.motion[self.index], return_inverse=True)
+        used, pose = np.unique(self.pose, return_inverse=True)
         temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}.npz")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             np.savez_compressed(
                 temporary,
                 format=np.array(FORMAT),
                 report=np.array(json.dumps(report)),
-                motion_source=np.array([bank.motions[m][0] for m in used]),
-                motion_name=np.array([bank.motions[m][1] for m in used]),
-                motion=motion,
-                frame=bank.frame[self.index],
+                bones=self.bank.bones[used].astype(np.float32),
+                root_height=self.bank.root_height[used].astype(np.float32),
+                recordings=np.array(self.bank.recordings),
                 weight=self.weight,
-                yaw=self.yaw.astype(np.float32),
+                pose=pose.astype(np.int32),
                 mirrored=self.mirrored,
-                height=self.height.astype(np.float32),
-                ground=self.ground.astype(np.float32),
-                centre=self.centre.astype(np.float32),
+                **{c: getattr(self, c).astype(np.float32) for c in _ROWS[4:] + ("yaw",)},
             )
             os.replace(temporary, path)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
         finally:
             temporary.unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], bank: PoseBank) -> FittedTable:
-        """Read a table and find its poses in ``bank``.
-
-        Raises:
-            UserError: not such a table, or made with other poses than the bank's.
-        """
+    def load(cls, path: str | os.PathLike[str]) -> FittedTable:
+        """Read a table; UserError where the file is missing, damaged or of another kind."""
         data = load_arrays(path)
-        if str(data.get("format", "")) != FORMAT or any(c not in data for c in _COLUMNS):
-            raise UserError(f"{path}: is no fitted prior; make it with 'fastpose view prior --fit'")
-        rows = len(data["weight"])
-        if not rows or any(data[c].shape != (rows,) for c in _COLUMNS):
-            raise UserError(f"{path}: its columns do not fit together; fit the prior again")
-        keys = {(s, n): m for m, (s, n, _) in enumerate(bank.motions)}
-        names = list(zip(data["motion_source"].tolist(), data["motion_name"].tolist(), strict=True))
-        place = {
-            (int(m), int(f)): i
-            for i, (m, f) in enumerate(zip(bank.motion, bank.frame, strict=True))
-        }
-        index = np.array(
-            [
-                place.get((keys.get(names[m], -1), f), -1)
-                for m, f in zip(data["motion"].tolist(), data["frame"].tolist(), strict=True)
-            ]
-        )
-        lost = int((index < 0).sum())
-        if lost:
+        keys = ("bones", "root_height", *_ROWS)
+        if str(data.get("format", "")) != FORMAT or any(c not in data for c in keys):
             raise UserError(
-                f"{path}: {lost} of its {rows} rows name poses that this prior lacks; use the prior "
-                "paths, actions and thinning it was fitted with, or fit it again"
+                f"{path}: is no fitted prior; make one with 'fastpose view prior --fit'"
             )
-        weight = data["weight"].astype(np.float64)
-        if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
-            raise UserError(f"{path}: its weights are no probabilities; fit the prior again")
-        return cls(
-            weight / weight.sum(),
-            index,
-            *(data[c] for c in ("yaw", "mirrored", "height", "ground", "centre")),
+        rows, poses = len(data["weight"]), len(data["bones"])
+        weight, pose = data["weight"].astype(np.float64), data["pose"].astype(np.int64)
+        numbers = (data[c] for c in ("bones", "root_height", "yaw", *_ROWS[4:]))
+        if (
+            not rows
+            or any(data[c].shape != (rows,) for c in _ROWS)
+            or data["bones"].shape != (poses, 18, 3)
+            or data["root_height"].shape != (poses,)
+            or pose.min() < 0
+            or pose.max() >= poses
+            or not all(np.isfinite(a).all() for a in numbers)
+            or not (np.isfinite(weight).all() and weight.min() >= 0.0 and weight.sum() > 0.0)
+        ):
+            raise UserError(f"{path}: its columns do not fit together; fit the prior again")
+        bank = PoseBank(
+            data["bones"].astype(np.float32),
+            data["root_height"].astype(np.float32),
+            np.full(poses, 1.0 / poses),
+            int(data.get("recordings", np.array(1))),
         )
+        columns = (data[c] for c in ("yaw", "mirrored", "height", "ground", "centre"))
+        return cls(bank, weight / weight.sum(), pose, *columns)

@@ -26,7 +26,6 @@ class Motion:
         action: what the person does, as the source calls it; empty where unknown.
         subject: who, as the source calls them; empty where unknown.
         source: the file (or collection) the recording comes from.
-        frame_numbers: (N,) the frames' numbers in the source, which may skip dropped frames.
     """
 
     positions: np.ndarray
@@ -35,7 +34,6 @@ class Motion:
     action: str = ""
     subject: str = ""
     source: str = ""
-    frame_numbers: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = self.positions.shape

@@ -75,11 +75,7 @@ def read_npz(path: str | os.PathLike[str]) -> list[Motion]:
             continue
         kept = positions[numbers]
         require_finite(kept, str(path), numbers)
-        motions.append(
-            Motion(
-                kept, fps, clip_names[i], actions[i], subjects[i], path.name, frame_numbers=numbers
-            )
-        )
+        motions.append(Motion(kept, fps, clip_names[i], actions[i], subjects[i], path.name))
     if not motions:
         raise UserError(f"{path}: no clip with a valid frame; give a file with recorded frames")
     return motions
