@@ -58,7 +58,7 @@ def runtime(blob_path):
 
 def _walk(paint, count: int) -> tuple[list[np.ndarray], np.ndarray]:
     start = np.array([[10, 8], [14, 20], [30, 12]], float)
-    places = np.array([start + [0.7 * i, 0.2 * i] for i in range(count)])
+    places = start + np.arange(count)[:, None, None] * np.array([0.7, 0.2])
     return [paint(48, 64, p, radius=3) for p in places], places
 
 
