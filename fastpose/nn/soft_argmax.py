@@ -25,7 +25,8 @@ def marginal_soft_argmax(
     options = {"dtype": torch.float32, "device": logits.device}
     across = logits.float().mean(dim=-2).softmax(dim=-1)
     down = logits.float().mean(dim=-1).softmax(dim=-1)
-    x = across @ torch.linspace(-extent, extent, columns, **options)
-    y = down @ torch.linspace(-extent, extent, rows, **options)
+    # Not a matrix product: autocast would round the coordinates to bfloat16.
+    x = (across * torch.linspace(-extent, extent, columns, **options)).sum(dim=-1)
+    y = (down * torch.linspace(-extent, extent, rows, **options)).sum(dim=-1)
     confidence = (across.amax(dim=-1) * down.amax(dim=-1)).sqrt()
     return torch.stack((x, y), dim=-1), confidence

@@ -17,6 +17,7 @@ from fastpose.errors import UserError, nearest
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
 from fastpose.skeletons import Skeleton
 from fastpose.training.phases import Stage
+from fastpose.training.precision import PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Recipe:
         stages: what is trained, in order.
         augmentation: of the frames.
         min_gap, max_gap: least and greatest distance of a pair's frames within their clip.
+        precision: of the networks' arithmetic in training: "float32", "bfloat16" (autocast), or
+            "auto": bfloat16 where the device computes it natively. Weights are always float32.
         ema_decay: of the averaged weights that are evaluated and exported; 0 for none.
         checkpoint_every, sheet_every, log_every: in steps.
         keep_checkpoints: how many of the newest are kept.
@@ -67,6 +70,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     min_gap: int = 0
     max_gap: int = 1000
+    precision: str = "float32"
     ema_decay: float = 0.0
     checkpoint_every: int = 1000
     sheet_every: int = 500
@@ -75,6 +79,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UserError(
+                f"precision: expected one of {', '.join(PRECISIONS)}, got '{self.precision}'"
+            )
         if not 0.0 <= self.ema_decay < 1.0:
             raise UserError(f"ema_decay: expected 0 to below 1, got {self.ema_decay}")
         if not 0 <= self.min_gap <= self.max_gap:

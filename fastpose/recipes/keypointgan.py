@@ -69,6 +69,7 @@ SMALL = Recipe(
         pretrain_steps=1500, steps=8000, pretrain_batch=32, batch=8, lr_final=0.0, decay_from=0.5
     ),
     augmentation=Augmentation(flip=True, scale=0.05, shift=0.03),
+    precision="auto",
     ema_decay=0.995,
     checkpoint_every=500,
     sheet_every=500,

@@ -16,6 +16,7 @@ from fastpose.training.batches import BatchStream, Sources, make_generators, to_
 from fastpose.training.failure import TrainingFailed, dump_failure
 from fastpose.training.logging import RunLog
 from fastpose.training.phases import Phase, Stage
+from fastpose.training.precision import autocast
 from fastpose.training.signals import StopSignals
 from fastpose.training.state import TrainState, lr_factor
 
@@ -134,8 +135,9 @@ def take_step(
         parameters = state.parameters_of(phase)
         optimizer = state.optimizers[phase.name]
         state.train_only(phase)
-        losses = state.model.losses(batch, phase.name)  # type: ignore[operator]
-        total = weighted_sum(losses, phase)
+        with autocast(state.device, state.precision):
+            losses = state.model.losses(batch, phase.name)  # type: ignore[operator]
+            total = weighted_sum(losses, phase)
         total.backward()
         gradients = [p.grad for p in parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)

@@ -161,7 +161,12 @@ def make_state(config: RunConfig, device: torch.device, console: Console) -> Tra
     for note in notes:
         console.print(f"note: {note.message}", markup=False)
     return TrainState(
-        model, recipe.stages, ema_decay=recipe.ema_decay, seed=recipe.seed, device=device
+        model,
+        recipe.stages,
+        ema_decay=recipe.ema_decay,
+        precision=recipe.precision,
+        seed=recipe.seed,
+        device=device,
     )
 
 

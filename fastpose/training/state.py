@@ -72,6 +72,7 @@ class TrainState:
         model: keeps the contract of ``fastpose.models``; moved to ``device``, channels-last.
         stages: the schedule.
         ema_decay: see :class:`fastpose.training.ema.Ema`.
+        precision: see ``fastpose.training.precision``.
         seed: of the generators that draw batches.
         device: where to train.
 
@@ -85,6 +86,7 @@ class TrainState:
         stages: Sequence[Stage],
         *,
         ema_decay: float,
+        precision: str = "float32",
         seed: int,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -92,6 +94,7 @@ class TrainState:
             raise UserError(f"ema_decay must lie in [0, 1), not {ema_decay}")
         check_stages(model, stages)
         self.device = torch.device(device)
+        self.precision = precision
         self.stages = tuple(stages)
         self.total_steps = sum(stage.steps for stage in stages)
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
