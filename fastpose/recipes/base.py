@@ -16,8 +16,7 @@ from fastpose.data.pose_prior import PriorConfig
 from fastpose.errors import UserError, nearest
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
 from fastpose.skeletons import Skeleton
-from fastpose.training.phases import Stage
-from fastpose.training.precision import PRECISIONS
+from fastpose.training.phases import PRECISIONS, Stage
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# Arithmetic of the networks in training; see ``fastpose.training.precision``.
+PRECISIONS = ("float32", "bfloat16", "auto")
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -21,7 +24,7 @@ class Phase:
 
     Args:
         name: handed to ``model.losses(batch, name)``.
-        modules: attribute names of the model whose parameters this phase trains; all else is frozen.
+        modules: attribute names of the model whose parameters it trains; all else is frozen.
         weights: loss name to weight; the phase minimises the weighted sum. Other entries that the
             model returns are logged only.
         optimizer: settings of the phase's own optimizer.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 
-PRECISIONS = ("float32", "bfloat16", "auto")
-
 
 def computes_bfloat16(device: torch.device) -> bool:
     """Whether ``device`` multiplies bfloat16 natively, so that autocast pays."""
@@ -20,7 +18,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
     Args:
         device: where the model is.
-        precision: one of :data:`PRECISIONS`; ``"auto"`` is bfloat16 where it is native.
+        precision: one of ``phases.PRECISIONS``; ``"auto"`` is bfloat16 where it is native.
     """
     wanted = precision == "bfloat16" or (precision == "auto" and computes_bfloat16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
