@@ -141,7 +141,7 @@ class _RenderInto(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, out: Tensor, backend: str | None, *args: Any) -> Tensor:
-        write = OPERATOR.write if backend is None else OPERATOR.using(backend, "into")
+        write = OPERATOR.overload("into") if backend is None else OPERATOR.using(backend, "into")
         write(*args, out)
         points, packed, widths, limbs, _, *fall_off = args
         ctx.mark_dirty(out)
@@ -153,7 +153,8 @@ class _RenderInto(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> Any:
         backend, limbs, fall_off = ctx.constants
-        run = OPERATOR.run_backward if backend is None else OPERATOR.using(backend, "backward")
+        role = "backward"
+        run = OPERATOR.overload(role) if backend is None else OPERATOR.using(backend, role)
         grad_points = run(grad_output, *ctx.saved_tensors, limbs, *fall_off)
         return None, None, grad_points, *(None,) * 7
 
