@@ -119,6 +119,8 @@ class Detector:
             source, self.runtime, cropper, batch=batch, smoother=make_smoother(smooth)
         )
         yield from stream
+        if stream.shortfall and stream.received == 0:
+            raise UserError(stream.shortfall)
         if stream.shortfall:
             raise UserError(f"{path}: {stream.received} frames were read, then {stream.shortfall}")
 

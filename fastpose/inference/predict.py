@@ -103,11 +103,10 @@ def raise_for_missing(report: dict[str, Any], out: str | Path) -> None:
     short = [a for a in report["sources"] if a["partial"]]
     if short:
         first = short[0]
+        count = first["received"]
+        kept = f"its {count} frames before that are in {out}, marked partial"
         others = f"; {len(short) - 1} more sources are not whole" if len(short) > 1 else ""
-        raise UserError(
-            f"{_named(first)}; its {first['received']} frames before that are in {out}, "
-            f"marked partial{others}"
-        )
+        raise UserError(f"{_named(first)}; {kept if count else f'{out} has none of it'}{others}")
     if report["failed"]:
         first = next(a for a in report["sources"] if a["failed"])
         raise UserError(

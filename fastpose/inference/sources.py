@@ -87,15 +87,21 @@ class VideoSource:
         self._reader = VideoReader(path, threads=threads)
         self.fps = self._reader.info.fps
         self.expected = self._reader.info.frames_promised
+        self._hollow = ""
 
     def __iter__(self) -> Iterator[Frame]:
-        for frame in self._reader:
-            yield Frame(self.name, frame.index, frame.time, frame.image)
+        try:
+            for frame in self._reader:
+                yield Frame(self.name, frame.index, frame.time, frame.image)
+        except UserError as error:  # not one frame: a shortfall like any other
+            self._hollow = str(error)
 
     @property
     def shortfall(self) -> str:
         """See `Source.shortfall`."""
         report: VideoReport | None = self._reader.report
+        if self._hollow:
+            return self._hollow
         return report.reason if report is not None and report.partial else ""
 
 
