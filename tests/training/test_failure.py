@@ -1,0 +1,72 @@
+"""What is said and kept when a step gives NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+
+from fastpose.errors import UserError
+from fastpose.training.batches import Prepared, Sources, draw, make_generators
+from fastpose.training.failure import TrainingFailed, dump_failure
+from tests.training.tiny import SOURCES, STAGES, RandomPoses, make_state, tiny_run
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "message"),
+    [
+        ("generator/adversarial", math.nan, "phase 'generator': loss 'adversarial' is NaN"),
+        ("critic/total", math.inf, "phase 'critic': loss 'total' is infinite"),
+        ("critic/total/gradient", math.nan, "phase 'critic': the gradient's norm is NaN"),
+        ("critic/total/weights", -math.inf, "the weights after the update is infinite"),
+    ],
+)
+def test_the_error_names_phase_and_figure(figure: str, value: float, message: str) -> None:
+    assert message in str(TrainingFailed(figure, value))
+
+
+def test_the_batch_and_the_generators_are_kept(tmp_path: Path) -> None:
+    state = make_state()
+    state.step = 9
+    generators = make_generators(state.rng_states)
+    arrays = draw(STAGES[1], SOURCES, generators)
+    before = torch.get_rng_state()
+    failure = TrainingFailed("detector/fooled", math.nan)
+    error = dump_failure(failure, state, Prepared(arrays, {}), before, tmp_path)
+    assert "step 10" in str(error) and str(tmp_path / "step_000010") in str(error)
+    kept = safetensors.numpy.load_file(tmp_path / "step_000010/batch.safetensors")
+    assert all(np.array_equal(kept[name], arrays[name]) for name in arrays)
+    record = json.loads((tmp_path / "step_000010/failure.json").read_text())
+    assert (record["step"], record["stage"], record["figure"]) == (10, "second", "detector/fooled")
+    assert bytes.fromhex(record["rng_before"]["torch"]) == before.numpy().tobytes()
+    again = draw(STAGES[1], SOURCES, make_generators(record["rng_before"]))
+    assert all(np.array_equal(again[name], arrays[name]) for name in arrays)
+
+
+def test_a_run_that_fails_says_so_in_one_line_and_spares_the_checkpoints(tmp_path: Path) -> None:
+    class Poisoned(RandomPoses):
+        calls = 0
+
+        def sample(self, n, rng):
+            poses = super().sample(n, rng)
+            self.calls += 1
+            if self.calls == 23:
+                poses[1, 2, 0] = np.nan
+            return poses
+
+    sources = Sources(SOURCES.frames, Poisoned())
+    with pytest.raises(UserError) as caught:
+        tiny_run(tmp_path, sources=sources, checkpoint_every=10)
+    text = str(caught.value)
+    assert text.startswith("step 23, phase 'critic': loss 'real' is NaN") and "\n" not in text
+    names = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
+    assert names == ["step_000007", "step_000010", "step_000020"]
+    kept = safetensors.numpy.load_file(tmp_path / "failed/step_000023/batch.safetensors")
+    assert np.isnan(kept["poses"][1, 2, 0])
+    # Without the cause the run goes on from its last checkpoint.
+    assert tiny_run(tmp_path).step == 47
