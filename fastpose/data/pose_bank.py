@@ -1,4 +1,4 @@
-"""A bag of still 3D poses taken from recordings: thinned, proportioned, turned to face the camera."""
+"""A bag of still 3D poses from recordings: thinned, proportioned, turned to face the camera."""
 
 from __future__ import annotations
 
@@ -112,6 +112,7 @@ def recombine(
     Recordings rarely hold every combination of what the limbs do. A recombined pose keeps its
     trunk; its legs come from a second pose, its left arm from a third, and its right arm from a
     fourth or, half of the time, mirrors the left one. Arms turn with the trunk that carries them.
+    A third of the trunks is bent forward by up to 110 degrees, half of these with hanging arms.
 
     Args:
         bank: the poses to change.
@@ -136,7 +137,11 @@ def recombine(
     right_arm = _arm(donors.bones[right], crossed, "r")
     mirror = np.array([-1.0, 1.0, 1.0], np.float32)
     right_arm = np.where(symmetric[:, None, None], left_arm * mirror, right_arm)
-    frame = _trunk_frame(own)
+    angle = np.radians(rng.uniform(0.0, 110.0, count)) * (rng.random(count) < 1.0 / 3.0)
+    upright = _trunk_frame(own)
+    new[:, _TRUNK_BONES] = _bend(own[:, _TRUNK_BONES], angle)
+    hanging = (rng.random(count) < 0.5)[:, None, None]
+    frame = np.where(hanging, upright, _bend(upright, angle)).astype(np.float32)
     new[:, _ARM_BONES["l"]] = left_arm @ frame
     new[:, _ARM_BONES["r"]] = right_arm @ frame
     bones[chosen] = new
@@ -149,6 +154,13 @@ def _arm(bones: np.ndarray, crossed: np.ndarray, side: str) -> np.ndarray:
     same = bones[:, _ARM_BONES[side]] @ frame
     other = bones[:, _ARM_BONES["r" if side == "l" else "l"]] @ frame
     return np.where(crossed[:, None, None], other * np.array([-1.0, 1.0, 1.0], np.float32), same)
+
+
+def _bend(vectors: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Turn ``vectors`` (n,m,3) about the body's left-right axis, up towards the front."""
+    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    y, z = vectors[..., 1], vectors[..., 2]
+    return np.stack([vectors[..., 0], y * cos - z * sin, y * sin + z * cos], axis=-1)
 
 
 def _trunk_frame(bones: np.ndarray) -> np.ndarray:
@@ -164,6 +176,10 @@ def _trunk_frame(bones: np.ndarray) -> np.ndarray:
 
 _LEG_BONES = [
     _CHILDREN.index(_INDEX[f"{s}_{j}"]) for s in "lr" for j in ("hip", "knee", "ankle", "toe")
+]
+_TRUNK_BONES = [
+    _CHILDREN.index(_INDEX[j])
+    for j in ("spine", "thorax", "head", "head_top", "l_shoulder", "r_shoulder")
 ]
 _ARM_BONES = {s: [_CHILDREN.index(_INDEX[f"{s}_{j}"]) for j in ("elbow", "wrist")] for s in "lr"}
 _FEET = [_INDEX[j] for j in ("l_ankle", "r_ankle", "l_toe", "r_toe")]

@@ -10,22 +10,28 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
-from fastpose.data.body_shapes import EXTENT, crop_matrix, draw_bodies
-from fastpose.data.camera import project
-from fastpose.data.clips import ClipStore
+from fastpose.data.clips import Clip, ClipStore
 from fastpose.data.foreground import shrink, silhouettes
 from fastpose.data.pose_bank import PoseBank, recombine
 from fastpose.data.pose_prior import PosePrior, PriorConfig
 from fastpose.data.prior_table import FittedTable
+from fastpose.data.silhouette_match import (
+    GRID,
+    Matches,
+    Views,
+    centred,
+    crops_of,
+    make_views,
+    match,
+    overlap_of,
+)
 from fastpose.errors import UserError
 
-GRID = 32  # silhouettes are compared on so many cells a side
-_DISTANCE = 5.0  # body heights from camera to person while fitting
 _HEIGHT_STEP, _TOP_STEP = 0.11, 0.045  # of the search, in logarithms and in sides of the crop
+_SEARCH_FRAMES = 5  # frames of each clip that the search for its framing looks at
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class FitOptions:
     frames_per_clip: int = 40
     keep: int = 12
     sharpness: float = 40.0
-    thicknesses: tuple[float, ...] = (1.0, 1.25, 1.5, 1.8)
+    thicknesses: tuple[float, ...] = (1.0, 1.3, 1.6)
     heights: tuple[float, float] = (0.5, 1.8)
     tops: tuple[float, float] = (0.0, 0.45)
     together: float = 1.0
@@ -68,14 +74,20 @@ class PriorFit:
 
 
 @dataclass(frozen=True)
-class _Bodies:
-    """V views: the pose, yaw in degrees, whether mirrored, the silhouette, log of its probability."""
+class _Framing:
+    """Where the standing person is: body height and the head's top, in sides of the crop."""
 
-    pose: np.ndarray
-    yaw: np.ndarray
-    mirrored: np.ndarray
-    canvas: np.ndarray  # (V,40,40) uint8
-    log_prior: np.ndarray
+    height: float
+    top: float
+
+    @property
+    def ground(self) -> float:
+        return self.top + self.height
+
+    def rounded(self) -> _Framing:
+        """To 3 % of the height and 1.5 % of the side, so that alike clips are treated together."""
+        height = float(np.exp(round(np.log(self.height) / 0.03) * 0.03))
+        return _Framing(height, round(self.top / 0.015) * 0.015)
 
 
 def fit_prior(
@@ -101,92 +113,58 @@ def fit_prior(
     Raises:
         UserError: the prior holds 2D points, or no clip shows a person.
     """
-    options, bank = options or FitOptions(), prior.bank
+    options, bank, config = options or FitOptions(), prior.bank, prior.config
     if not isinstance(bank, PoseBank):
         raise UserError("fit: needs a prior of 3D poses; 2D points have no view to choose")
     rng = np.random.default_rng(seed)
-    masks = [_clip_masks(clip.frames, clip.mask, options.frames_per_clip) for clip in store.clips]
-    usable = [i for i, m in enumerate(masks) if len(m)]
-    if not usable:
+    found = {clip.name: clip_silhouettes(clip, options.frames_per_clip) for clip in store.clips}
+    masks = {name: m for name, m in found.items() if len(m)}
+    if not masks:
         raise UserError(
             f"{store.path}: no clip shows a person against a still background; "
             "set the prior's height and top by hand"
         )
-    masks = [masks[i] for i in usable]
-    few = bank.take(bank.draw(max(200, options.poses // 10), rng))
-    few = recombine(few, options.recombination, rng, bank)
-    thickness, places = _find_framing(masks, few, prior.config, options)
+    few = recombine(
+        bank.take(bank.draw(options.poses // 10, rng)), options.recombination, rng, bank
+    )
+    thickness, framings = _find_framings(list(masks.values()), few, config, options)
     poses = recombine(bank.take(bank.draw(options.poses, rng)), options.recombination, rng, bank)
-    bodies = _make_bodies(poses, prior.config, options.yaw_step, thickness)
-    rows = [_match(m, bodies, *place, options) for m, place in zip(masks, places, strict=True)]
-    view, weight, height, ground, centre, overlap = (
-        np.concatenate(column) for column in zip(*rows, strict=True)
-    )
-    table = FittedTable(
-        poses,
-        weight / weight.sum(),
-        bodies.pose[view],
-        bodies.yaw[view],
-        bodies.mirrored[view],
-        height,
-        ground,
-        centre,
-    )
-    report = _report(store, usable, places, table, overlap, thickness)
+    yaws, density = likely_yaws(config, options.yaw_step)
+    views = make_views(poses, yaws, density, config.pitch_mean, thickness)
+    table, overlap = _match_clips(list(masks.values()), framings, poses, views, config, options)
+    fitted = _fitted_config(config, table, path)
+    report: dict[str, object] = {
+        "clips": len(store.clips),
+        "clips_used": len(masks),
+        "rows": len(table.weight),
+        "thickness": thickness,
+        "overlap": round(overlap, 4),
+        "frontal_share": fitted.frontal_share,
+        "side_share": fitted.side_share,
+        "cut_share": round(float(table.weight[table.ground > 1.0].sum()), 4),
+        "framings": {
+            name: {"height": round(f.height, 4), "top": round(f.top, 4)}
+            for name, f in zip(masks, framings, strict=True)
+        },
+    }
     table.save(path, report)
-    yaw = np.abs(table.yaw)
-    frontal = float(table.weight[yaw < 45.0].sum())
-    side = float(table.weight[(yaw >= 45.0) & (yaw < 135.0)].sum())
-    config = replace(
-        prior.config,
-        framing="fitted",
-        fit=str(path),
-        frontal_share=round(min(frontal, 1.0 - side), 4),
-        side_share=round(side, 4),
-        height=round(float(np.median(table.height)), 4),
-        top=round(float(np.median(table.ground - table.height)), 4),
-    )
-    return PriorFit(table, config, report)
+    return PriorFit(table, fitted, report)
 
 
-def _clip_masks(frames: np.ndarray, mask: np.ndarray | None, count: int) -> np.ndarray:
-    """(n,GRID,GRID) silhouettes of up to ``count`` frames; those without a person left out."""
+def clip_silhouettes(clip: Clip, count: int) -> np.ndarray:
+    """(n,GRID,GRID) of up to ``count`` frames spread over the clip, those without a person left out."""
+    frames = clip.frames
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int))
-    if mask is not None:
-        found = shrink(np.asarray(mask[chosen])[..., None], GRID)[..., 0] / 255.0
+    if clip.mask is not None:
+        found = shrink(np.asarray(clip.mask[chosen])[..., None], GRID)[..., 0] / 255.0
     else:
-        found = silhouettes(np.asarray(frames))[chosen]
-        found = shrink(found[..., None], GRID)[..., 0]
+        found = shrink(silhouettes(np.asarray(frames))[chosen][..., None], GRID)[..., 0]
     area = found.mean(axis=(1, 2))
-    typical = np.median(area)
-    return found[(area > 0.01) & (area < 0.6) & (area > 0.4 * typical)]
+    return found[(area > 0.01) & (area < 0.6) & (area > 0.4 * np.median(area))]
 
 
-def _make_bodies(
-    poses: PoseBank, config: PriorConfig, yaw_step: float, thickness: float
-) -> _Bodies:
-    """Silhouettes of the poses from every likely side, as they are and mirrored."""
-    yaws, density = _yaw_density(config, yaw_step)
-    pose, view = (g.ravel() for g in np.mgrid[: len(poses), : len(yaws)])
-    zero = np.zeros(len(pose), np.float32)
-    pitch = zero + np.float32(config.pitch_mean)
-    yaw = yaws[view].astype(np.float32)
-    points = project(poses.positions()[pose], yaw, pitch, zero, zero + _DISTANCE)
-    canvas, prior = draw_bodies(points, thickness), np.log(density[view])
-    if not config.mirror:
-        return _Bodies(pose, yaw, np.zeros(len(pose), bool), canvas, prior)
-    # A mirrored body seen from the opposite side is the mirrored silhouette.
-    return _Bodies(
-        np.tile(pose, 2),
-        np.concatenate([yaw, -yaw]),
-        np.repeat([False, True], len(pose)),
-        np.concatenate([canvas, canvas[:, :, ::-1]]),
-        np.tile(prior, 2),
-    )
-
-
-def _yaw_density(config: PriorConfig, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """The yaws to try and their probabilities under the config's mixture."""
+def likely_yaws(config: PriorConfig, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Yaws ``step`` degrees apart and their probabilities under the config's mixture."""
     yaws = np.arange(-180.0, 180.0, step)
     spread = max(config.yaw_spread, 0.5 * step)
 
@@ -202,76 +180,58 @@ def _yaw_density(config: PriorConfig, step: float) -> tuple[np.ndarray, np.ndarr
     return yaws[likely], density[likely] / density[likely].sum()
 
 
-def _crops(canvas: np.ndarray, height: float, ground: float) -> tuple[np.ndarray, np.ndarray]:
-    """Bodies (V,GRID*GRID) float32 in the crop, centred from left to right, and the shift made."""
-    rows = crop_matrix(GRID, height, ground, EXTENT[1])
-    columns = crop_matrix(GRID, height, 0.5, EXTENT[0])
-    cut = rows @ (canvas.astype(np.float32) / 255.0) @ columns.T
-    return _centred(cut)
-
-
-def _centred(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shift each mask (n,GRID,GRID) by whole cells so that its centre of mass is in the middle.
-
-    Returns the flat masks and where the centre of mass was, in sides.
-    """
-    profile = masks.sum(axis=1)
-    total = np.maximum(profile.sum(axis=1), 1e-6)
-    mean = (profile * (np.arange(GRID) + 0.5)).sum(axis=1) / total
-    shift = np.rint(mean - 0.5 * GRID).astype(int)
-    source = np.arange(GRID)[None] + shift[:, None]
-    valid = (source >= 0) & (source < GRID)
-    taken = np.take_along_axis(masks, np.clip(source, 0, GRID - 1)[:, None, :], axis=2)
-    return (taken * valid[:, None]).reshape(len(masks), -1), shift / GRID
-
-
-def _overlap(frames: np.ndarray, bodies: np.ndarray) -> np.ndarray:
-    """(n,V) intersection over union of soft masks, flat."""
-    both = frames @ bodies.T
-    return both / np.maximum(frames.sum(1)[:, None] + bodies.sum(1)[None] - both, 1e-6)
-
-
-def _find_framing(
+def _find_framings(
     masks: list[np.ndarray], poses: PoseBank, config: PriorConfig, options: FitOptions
-) -> tuple[float, list[tuple[float, float]]]:
-    """Thickness of limbs, and each clip's height and ground: where bodies cover its frames best."""
+) -> tuple[float, list[_Framing]]:
+    """Thickness of limbs, and each clip's framing: where bodies cover its frames best."""
     frames, owner = [], []
     for clip, found in enumerate(masks):
-        chosen = np.unique(np.linspace(0, len(found) - 1, min(6, len(found))).astype(int))
-        frames.append(_centred(found[chosen])[0])
+        count = min(_SEARCH_FRAMES, len(found))
+        chosen = np.unique(np.linspace(0, len(found) - 1, count).astype(int))
+        frames.append(centred(found[chosen])[0])
         owner += [clip] * len(chosen)
-    flat, owner_of = np.concatenate(frames), np.array(owner)
-    count = np.bincount(owner_of, minlength=len(masks))
-    low, high = np.log(options.heights)
-    heights = np.exp(np.linspace(low, high, 1 + int(np.ceil((high - low) / _HEIGHT_STEP))))
-    low, high = options.tops
-    tops = np.linspace(low, high, 1 + int(np.ceil((high - low) / _TOP_STEP)))
+    flat, count = np.concatenate(frames), np.bincount(owner, minlength=len(masks))
+    heights, tops = _grid(np.log(options.heights), _HEIGHT_STEP), _grid(options.tops, _TOP_STEP)
+    yaws, density = likely_yaws(config, 2.0 * options.yaw_step)
 
-    def scores(bodies: _Bodies, every: int) -> np.ndarray:
-        """(heights, tops, clips) mean overlap of the three best bodies, on every n-th grid point."""
-        out = np.full((len(heights), len(tops), len(masks)), np.nan)
-        for i, j in np.ndindex(out.shape[:2]):
-            if i % every == 0 and j % every == 0:
-                crops, _ = _crops(bodies.canvas, heights[i], tops[j] + heights[i])
-                best = np.partition(_overlap(flat, crops), -3, axis=1)[:, -3:].mean(axis=1)
-                out[i, j] = np.bincount(owner_of, best, minlength=len(masks)) / count
-        return out
+    def score(views: Views, i: int, j: int) -> np.ndarray:
+        """(clips,) mean overlap of the three best bodies at one point of the grid."""
+        height = float(np.exp(heights[i]))
+        overlap = overlap_of(flat, crops_of(views.canvas, height, tops[j] + height)[0])
+        best = np.partition(overlap, -3, axis=1)[:, -3:].mean(axis=1)
+        return np.bincount(owner, best, minlength=len(masks)) / count
 
-    coarse = {}
-    for thickness in options.thicknesses:
-        bodies = _make_bodies(poses, config, 2.0 * options.yaw_step, thickness)
-        coarse[thickness] = float(np.nanmax(scores(bodies, 2).mean(axis=2)))
-    thickness = max(coarse, key=lambda t: coarse[t])
-    full = scores(_make_bodies(poses, config, 2.0 * options.yaw_step, thickness), 1)
-    blended = full + options.together * full.mean(axis=2, keepdims=True)
-    places = []
+    best_score, thickness, scores = -np.inf, 1.0, np.zeros(0)
+    for candidate in options.thicknesses:
+        views = make_views(poses, yaws, density, config.pitch_mean, candidate)
+        found = np.full((len(heights), len(tops), len(masks)), -np.inf)
+        for i, j in np.ndindex(len(heights), len(tops)):
+            if i % 2 == 0 and j % 2 == 0:
+                found[i, j] = score(views, i, j)
+        if found.mean(axis=2).max() > best_score:
+            best_score, thickness, scores = found.mean(axis=2).max(), candidate, found
+    views = make_views(poses, yaws, density, config.pitch_mean, thickness)
+    shared = scores + options.together * scores.mean(axis=2, keepdims=True)
+    near = np.zeros(scores.shape[:2], bool)  # the fine grid, where any clip found its best
     for clip in range(len(masks)):
-        values = blended[..., clip]
-        i, j = (int(v) for v in np.unravel_index(int(values.argmax()), values.shape))
-        h = heights[i] * np.exp(np.log(heights[1] / heights[0]) * _vertex(values[:, j], i))
-        t = tops[j] + (tops[1] - tops[0]) * _vertex(values[i], j)
-        places.append((float(h), float(t + h)))
-    return thickness, places
+        i, j = divmod(int(shared[..., clip].argmax()), len(tops))
+        near[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2] = True
+    for i, j in np.argwhere(near & ~np.isfinite(scores[..., 0])):
+        scores[i, j] = score(views, int(i), int(j))
+    shared = scores + options.together * scores.mean(axis=2, keepdims=True)
+    framings = []
+    for clip in range(len(masks)):
+        values = shared[..., clip]
+        i, j = divmod(int(values.argmax()), len(tops))
+        height = np.exp(heights[i] + (heights[1] - heights[0]) * _vertex(values[:, j], i))
+        top = tops[j] + (tops[1] - tops[0]) * _vertex(values[i], j)
+        framings.append(_Framing(float(height), float(top)))
+    return thickness, framings
+
+
+def _grid(limits: tuple[float, float] | np.ndarray, step: float) -> np.ndarray:
+    low, high = float(limits[0]), float(limits[1])
+    return np.linspace(low, high, 2 + int(np.ceil((high - low) / step)))
 
 
 def _vertex(values: np.ndarray, at: int) -> float:
@@ -280,49 +240,63 @@ def _vertex(values: np.ndarray, at: int) -> float:
         return 0.0
     a, b, c = values[at - 1 : at + 2]
     bend = a - 2.0 * b + c
-    return float(np.clip(0.5 * (a - c) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+    return float(np.clip(0.5 * (a - c) / bend, -0.5, 0.5)) if -np.inf < bend < 0 else 0.0
 
 
-def _match(
-    masks: np.ndarray, bodies: _Bodies, height: float, ground: float, options: FitOptions
-) -> tuple[np.ndarray, ...]:
-    """Table rows of one clip: view, weight, height, ground, centre and overlap, all (rows,)."""
-    flat, moved = _centred(masks)
-    crops, offset = _crops(bodies.canvas, height, ground)
-    overlap = _overlap(flat, crops)
-    score = options.sharpness * overlap + bodies.log_prior
-    best = np.argpartition(-score, options.keep, axis=1)[:, : options.keep]
-    value = np.take_along_axis(score, best, axis=1)
-    weight = np.exp(value - value.max(axis=1, keepdims=True))
-    weight /= weight.sum(axis=1, keepdims=True) * len(masks)
-    frame = np.repeat(np.arange(len(masks)), options.keep)
-    view = best.ravel()
-    centre = 0.5 + moved[frame] - offset[view]
-    same = np.ones(len(view))
-    kept = np.take_along_axis(overlap, best, axis=1).ravel()
-    return view, weight.ravel() * len(masks), same * height, same * ground, centre, kept
+def _match_clips(
+    masks: list[np.ndarray],
+    framings: list[_Framing],
+    poses: PoseBank,
+    views: Views,
+    config: PriorConfig,
+    options: FitOptions,
+) -> tuple[FittedTable, float]:
+    """The table of all clips, each counting the same, and its mean overlap."""
+    groups: dict[_Framing, list[int]] = {}
+    for clip, framing in enumerate(framings):
+        groups.setdefault(framing.rounded(), []).append(clip)
+    found: list[tuple[Matches, _Framing, np.ndarray]] = []
+    for framing, clips in groups.items():
+        best = match(
+            np.concatenate([masks[c] for c in clips]),
+            views,
+            framing.height,
+            framing.ground,
+            sharpness=options.sharpness,
+            keep=options.keep,
+            mirror=config.mirror,
+        )
+        share = np.concatenate([np.full(len(masks[c]), 1.0 / len(masks[c])) for c in clips])
+        found.append((best, framing, share))
+    weights, columns = [], []
+    for best, framing, share in found:
+        weight = np.exp(best.score - best.score.max(axis=1, keepdims=True))
+        weights.append((weight * share[:, None] / weight.sum(axis=1, keepdims=True)).ravel())
+        place = np.full((best.view.size, 2), (framing.height, framing.ground))
+        columns.append((best.view, best.mirrored, place[:, 0], place[:, 1], best.centre))
+    view, mirrored, height, ground, centre = (
+        np.concatenate([c.ravel() for c in column]) for column in zip(*columns, strict=True)
+    )
+    weight = np.concatenate(weights) / len(masks)
+    overlap = np.concatenate([best.overlap.ravel() for best, _, _ in found])
+    yaw = np.where(mirrored, -1.0, 1.0) * views.yaw[view]
+    table = FittedTable(poses, weight, views.pose[view], yaw, mirrored, height, ground, centre)
+    return table, float((overlap * weight).sum())
 
 
-def _report(
-    store: ClipStore,
-    usable: list[int],
-    places: list[tuple[float, float]],
-    table: FittedTable,
-    overlap: np.ndarray,
-    thickness: float,
-) -> dict[str, object]:
+def _fitted_config(
+    config: PriorConfig, table: FittedTable, path: str | os.PathLike[str]
+) -> PriorConfig:
+    """The config that draws from the table; its other fields describe the same framing."""
     yaw = np.abs(table.yaw)
-    return {
-        "clips": len(store.clips),
-        "clips_used": len(usable),
-        "rows": len(table.weight),
-        "thickness": thickness,
-        "overlap": round(float((overlap * table.weight).sum()), 4),
-        "frontal_share": round(float(table.weight[yaw < 45.0].sum()), 4),
-        "side_share": round(float(table.weight[(yaw >= 45.0) & (yaw < 135.0)].sum()), 4),
-        "cut_share": round(float(table.weight[table.ground > 1.0].sum()), 4),
-        "places": {
-            store.clips[i].name: {"height": round(h, 4), "top": round(g - h, 4)}
-            for i, (h, g) in zip(usable, places, strict=True)
-        },
-    }
+    frontal = float(table.weight[yaw < 45.0].sum())
+    side = float(table.weight[(yaw >= 45.0) & (yaw <= 135.0)].sum())
+    return replace(
+        config,
+        framing="fitted",
+        fit=str(path),
+        frontal_share=round(frontal, 4),
+        side_share=round(min(side, 1.0 - round(frontal, 4)), 4),
+        height=round(float(table.weight @ table.height), 4),
+        top=round(float(table.weight @ (table.ground - table.height)), 4),
+    )

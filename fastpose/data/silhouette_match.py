@@ -1,0 +1,149 @@
+"""Which poses, seen from where, cover given silhouettes best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastpose.data.body_shapes import EXTENT, crop_matrix, draw_bodies
+from fastpose.data.camera import project
+from fastpose.data.pose_bank import PoseBank
+
+GRID = 32  # silhouettes are compared on so many cells a side
+_DISTANCE = 5.0  # body heights from camera to person
+_CHUNK = 8192  # views compared at a time
+
+
+@dataclass(frozen=True)
+class Views:
+    """V views of poses.
+
+    Args:
+        pose: (V,) index of the pose.
+        yaw: (V,) degrees.
+        canvas: (V,40,40) uint8 silhouettes, see ``body_shapes``.
+        log_prior: (V,) logarithm of how likely each view is beforehand.
+    """
+
+    pose: np.ndarray
+    yaw: np.ndarray
+    canvas: np.ndarray
+    log_prior: np.ndarray
+
+
+@dataclass(frozen=True)
+class Matches:
+    """For each of n silhouettes its best views, each (n,keep).
+
+    ``mirrored`` says that the view's mirror image was meant, ``centre`` where the pelvis lies from
+    left (0) to right (1), ``overlap`` is the intersection over union, ``score`` what they were
+    ranked by.
+    """
+
+    score: np.ndarray
+    view: np.ndarray
+    overlap: np.ndarray
+    centre: np.ndarray
+    mirrored: np.ndarray
+
+    def joined(self, other: Matches, keep: int) -> Matches:
+        """The ``keep`` best of two lists for the same silhouettes."""
+        columns = [
+            np.concatenate([getattr(self, name), getattr(other, name)], axis=1)
+            for name in self.__dataclass_fields__
+        ]
+        order = np.argsort(-columns[0], axis=1, kind="stable")[:, :keep]
+        return Matches(*(np.take_along_axis(column, order, axis=1) for column in columns))
+
+
+def make_views(
+    poses: PoseBank, yaws: np.ndarray, density: np.ndarray, pitch: float, thickness: float
+) -> Views:
+    """Silhouettes of every pose from every one of ``yaws``, whose probabilities are ``density``."""
+    pose, side = (g.ravel() for g in np.mgrid[: len(poses), : len(yaws)])
+    zero = np.zeros(len(pose), np.float32)
+    yaw = yaws[side].astype(np.float32)
+    points = project(poses.positions()[pose], yaw, zero + np.float32(pitch), zero, zero + _DISTANCE)
+    return Views(pose, yaw, draw_bodies(points, thickness), np.log(density[side]))
+
+
+def centred(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shift each mask (n,GRID,GRID) by whole cells so that its centre of mass is in the middle.
+
+    Returns the flat masks (n,GRID*GRID) and how far off the middle they were, in sides.
+    """
+    profile = masks.sum(axis=1)
+    total = np.maximum(profile.sum(axis=1), 1e-6)
+    mean = (profile * (np.arange(GRID) + 0.5)).sum(axis=1) / total
+    shift = np.rint(mean - 0.5 * GRID).astype(int)
+    room = int(np.abs(shift).max(initial=0))
+    padded = np.pad(masks, ((0, 0), (0, 0), (room, room)))
+    out = np.empty_like(masks)
+    for by in np.unique(shift):
+        chosen = shift == by
+        out[chosen] = padded[chosen, :, room + by : room + by + GRID]
+    return out.reshape(len(masks), -1), shift / GRID
+
+
+def crops_of(canvas: np.ndarray, height: float, ground: float) -> tuple[np.ndarray, np.ndarray]:
+    """Silhouettes (V,40,40) as a crop of this framing would show them, see :func:`centred`."""
+    rows = crop_matrix(GRID, height, ground, EXTENT[1])
+    columns = crop_matrix(GRID, height, 0.5, EXTENT[0]) / 255.0
+    return centred(rows @ canvas.astype(np.float32) @ columns.T)
+
+
+def overlap_of(flat: np.ndarray, bodies: np.ndarray) -> np.ndarray:
+    """(n,V) intersection over union of flat soft masks."""
+    both = flat @ bodies.T
+    return both / np.maximum(flat.sum(1)[:, None] + bodies.sum(1)[None] - both, 1e-6)
+
+
+def match(
+    masks: np.ndarray,
+    views: Views,
+    height: float,
+    ground: float,
+    *,
+    sharpness: float,
+    keep: int,
+    mirror: bool,
+) -> Matches:
+    """The best views for each of ``masks`` (n,GRID,GRID), their mirror images among them.
+
+    Args:
+        height, ground: framing of the crop, as in ``framing.frame_points``.
+        sharpness: how much the overlap counts against the views' own probabilities.
+        keep: views kept for each mask.
+        mirror: whether a pose may be mirrored.
+    """
+    straight = _match_as_seen(masks, views, height, ground, sharpness, keep)
+    if not mirror:
+        return straight
+    # A mirrored body seen from the opposite side is the mirrored silhouette.
+    found = _match_as_seen(masks[:, :, ::-1], views, height, ground, sharpness, keep)
+    reflected = Matches(found.score, found.view, found.overlap, 1.0 - found.centre, ~found.mirrored)
+    return straight.joined(reflected, keep)
+
+
+def _match_as_seen(
+    masks: np.ndarray, views: Views, height: float, ground: float, sharpness: float, keep: int
+) -> Matches:
+    flat, moved = centred(masks)
+    best: Matches | None = None
+    for at in range(0, len(views.pose), _CHUNK):
+        crops, offset = crops_of(views.canvas[at : at + _CHUNK], height, ground)
+        overlap = overlap_of(flat, crops)
+        score = sharpness * overlap + views.log_prior[at : at + _CHUNK]
+        count = min(keep, score.shape[1])
+        chosen = np.argpartition(-score, count - 1, axis=1)[:, :count]
+        found = Matches(
+            np.take_along_axis(score, chosen, axis=1),
+            at + chosen,
+            np.take_along_axis(overlap, chosen, axis=1),
+            0.5 + moved[:, None] - offset[chosen],
+            np.zeros(chosen.shape, bool),
+        )
+        best = found if best is None else best.joined(found, keep)
+    assert best is not None
+    return best
