@@ -39,10 +39,17 @@ FASTPOSE_HD double multiply_add(double a, double b, double c) { return fma(a, b,
 FASTPOSE_HD float multiply_add(float a, float b, float c) { return a * b + c; }
 FASTPOSE_HD double multiply_add(double a, double b, double c) { return a * b + c; }
 #endif
+#if defined(__CUDA_ARCH__)  // one instruction, where the other form takes two
+FASTPOSE_HD float minimum(float a, float b) { return fminf(a, b); }
+FASTPOSE_HD double minimum(double a, double b) { return fmin(a, b); }
+FASTPOSE_HD float maximum(float a, float b) { return fmaxf(a, b); }
+FASTPOSE_HD double maximum(double a, double b) { return fmax(a, b); }
+#else
 FASTPOSE_HD float minimum(float a, float b) { return a < b ? a : b; }
 FASTPOSE_HD double minimum(double a, double b) { return a < b ? a : b; }
 FASTPOSE_HD float maximum(float a, float b) { return a > b ? a : b; }
 FASTPOSE_HD double maximum(double a, double b) { return a > b ? a : b; }
+#endif
 FASTPOSE_HD float square_root(float a) { return sqrtf(a); }
 FASTPOSE_HD double square_root(double a) { return sqrt(a); }
 FASTPOSE_HD float exponential_of(float a) { return expf(a); }
