@@ -20,6 +20,8 @@ def run(
     activities: tuple[str, ...] = (),
     frontal: float = 0.0,
     side: float = 0.0,
+    height: tuple[float, float] = (0.55, 0.9),
+    shift: float = 0.5,
     travel: float = 0.6,
     difficulty: float = 0.3,
     motion: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH...")] = (),
@@ -42,6 +44,9 @@ def run(
         activities: What they do, such as: walk wave squat. All activities by default.
         frontal: Share of clips seen from the front.
         side: Share of clips seen from the left or right; the rest is seen from anywhere.
+        height: Smallest and largest standing person, as a share of the picture's side; people are
+            smaller where their motion would not fit.
+        shift: How far people may be off the picture's middle, 0 to 1.
         travel: Metres within which people walk.
         difficulty: 0 for plain rooms and bright clothes, 1 for busy rooms and noise.
         motion: Motion-capture files or folders to move the actors by.
@@ -51,27 +56,36 @@ def run(
         dry_run: Say what would be made, and stop.
     """
     from fastpose.data import synthetic
+    from fastpose.errors import UserError
 
     config = synthetic.SyntheticConfig(
         activities=activities,
         actors=actors,
         travel=travel,
         difficulty=difficulty,
-        camera=synthetic.CameraConfig(frontal=frontal, side=side),
+        camera=synthetic.CameraConfig(
+            frontal=frontal, side=side, person_in_window=height, shift=shift
+        ),
     )
-    if poses_only:
-        motions = synthetic.motion_clips(
-            clips, seed, frames_per_clip=frames, fps=fps, config=config
-        )
-        if dry_run:
-            print(f"would write {clips * frames} poses of {clips} actors to {out}")
-            return
-        print(f"poses: {synthetic.write_poses(out, motions, overwrite=overwrite)}")
-        return
+    if poses_only and motion:
+        raise UserError("--poses-only: writes the package's own motion; leave out --motion")
     source = synthetic.RecordedMotion.from_path(motion) if motion else None
     people = synthetic.SyntheticPeople(size, frames, fps, seed, config=config, motion=source)
     if dry_run:
-        print(f"would write {clips} clips of {frames} frames, {size}x{size}, to {out}")
+        what = "poses without pictures" if poses_only else f"frames of {size}x{size} pixels"
+        print(f"would write {clips} clips of {frames} {what} to {out}")
+        return
+    if poses_only:
+        file = synthetic.write_poses(
+            out,
+            clips,
+            seed,
+            frames_per_clip=frames,
+            fps=fps,
+            config=config,
+            overwrite=overwrite,
+        )
+        print(f"poses: {file}")
         return
     with Progress() as bar:
         task = bar.add_task("frames", total=clips * frames)

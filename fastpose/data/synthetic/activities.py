@@ -92,8 +92,25 @@ def _still_arm(rng: np.random.Generator, t: np.ndarray, side: str, *names: str) 
     return {f"{side}_{n}": np.full(len(t), posture[i]) for i, n in enumerate(_ARM_ANGLES)}
 
 
+def _leg_swing(cycle: np.ndarray, stance: float) -> np.ndarray:
+    """1 at heel strike, -1 as the foot leaves the ground after the share ``stance`` of a cycle.
+
+    Near a triangle: a foot on the ground goes back at a steady speed.
+    """
+    c = cycle % 1
+    x = 2 * np.pi * np.where(c < stance, 0.5 * c / stance, 0.5 + 0.5 * (c - stance) / (1 - stance))
+    return (np.cos(x) + np.cos(3 * x) / 9) / (1 + 1 / 9)
+
+
 def _stride(
-    rng: np.random.Generator, t: np.ndarray, *, rate: float, hip: float, knee: float, arm: float
+    rng: np.random.Generator,
+    t: np.ndarray,
+    *,
+    rate: float,
+    hip: float,
+    knee: float,
+    arm: float,
+    stance: float,
 ) -> tuple[Curves, np.ndarray]:
     """Legs and arms of a gait; also the cycle of the left leg (0 = its heel strikes)."""
     cycle = rate * t + rng.uniform()
@@ -101,7 +118,7 @@ def _stride(
     for side, shift in (("l", 0.0), ("r", 0.5)):
         c = cycle + shift
         swing = np.cos(2 * np.pi * c)
-        curves[f"{side}_hip_flex"] = 0.22 * hip + hip * swing
+        curves[f"{side}_hip_flex"] = 0.22 * hip + hip * _leg_swing(c, stance)
         curves[f"{side}_knee_flex"] = 6 + 0.25 * knee * pulse(c, 0.13, 0.07)
         curves[f"{side}_knee_flex"] += knee * pulse(c, 0.73, 0.11)
         curves[f"{side}_shoulder_flex"] = -arm * swing
@@ -120,6 +137,7 @@ def walk(rng: np.random.Generator, t: np.ndarray) -> Curves:
         hip=rng.uniform(19, 28),
         knee=rng.uniform(48, 64),
         arm=rng.uniform(12, 34),
+        stance=0.6,
     )
     curves["pitch"] = np.full(len(t), rng.uniform(0, 5))
     return curves
@@ -135,6 +153,7 @@ def run(rng: np.random.Generator, t: np.ndarray) -> Curves:
         hip=rng.uniform(28, 40),
         knee=rng.uniform(75, 105),
         arm=rng.uniform(25, 42),
+        stance=0.45,
     )
     for side in "lr":
         curves[f"{side}_elbow_flex"] = curves[f"{side}_elbow_flex"] + rng.uniform(55, 75)

@@ -42,7 +42,10 @@ def write_clips(
     Raises:
         UserError: the folder exists, or the numbers are out of range.
     """
-    check_range("clips", n_clips, 1, 2**31)
+    check_range("clips", n_clips, 1, 1_000_000)
+    check_range("first", first, 0, 1_000_000_000)
+    threads = (os.cpu_count() or 1) if threads is None else threads
+    check_range("threads", threads, 1, 1024)
     info = {
         "made_by": "fastpose synthesize",
         "seed": people.seed,
@@ -54,7 +57,7 @@ def write_clips(
         out_dir, people.size, skeleton=people.skeleton, info=info, overwrite=overwrite
     ) as writer:
         indices = range(first, first + n_clips)
-        clips = people.render_clips(indices, threads or os.cpu_count() or 1)
+        clips = people.render_clips(indices, threads)
         for done, clip in enumerate(clips, 1):
             writer.add(
                 clip.name,

@@ -58,7 +58,8 @@ class SyntheticConfig:
         check_range("fov", min(camera.fov), 5, 120)
         check_range("fov", max(camera.fov), 5, 120)
         check_range("person_in_view", min(camera.person_in_view), 0.05, 1)
-        check_range("person_in_window", min(camera.person_in_window), 0.05, 1)
+        check_range("height", min(camera.person_in_window), 0.05, 1)
+        check_range("height", max(camera.person_in_window), 0.05, 1)
         check_range("shift", camera.shift, 0, 1)
 
 

@@ -114,30 +114,52 @@ def activity_angles(rng: np.random.Generator, name: str, t: np.ndarray) -> Curve
 
 
 def place_on_ground(
-    positions: np.ndarray, jump: np.ndarray, scale: float, travel: float
+    positions: np.ndarray, jump: np.ndarray, scale: float, travel: float, rate: float
 ) -> np.ndarray:
-    """Move joints (T,19,3), given relative to the pelvis, so that they walk on the ground.
+    """Move joints (T,19,3), given relative to the pelvis, to where they walk on the ground.
 
     The lowest foot touches y = 0 (raised by ``jump`` metres), and the foot that bears the weight
-    stays where it is. Where the path would leave a circle of diameter ``travel`` metres, all of it
-    is shortened: the person then walks as on a treadmill.
+    stays about where it is. Where the path would leave a circle of diameter ``travel`` metres,
+    all of it is shortened: the person then walks as on a treadmill. ``rate`` is in frames per
+    second.
     """
     feet = positions[:, _FEET]  # l_ankle, l_toe, r_ankle, r_toe
     height = feet[..., 1] - scale * np.array([ANKLE_HEIGHT, _TOE_HEIGHT] * 2)
     softness = 0.008
     lowest = height.min(axis=1)
     lowest -= softness * np.log(np.exp((lowest[:, None] - height) / softness).sum(axis=1))
-    weight = np.exp((lowest[:, None] - height.reshape(-1, 2, 2).min(axis=2)) / 0.015)
-    weight /= weight.sum(axis=1, keepdims=True)
+    lowest = _smooth(lowest[:, None], 0.045 * rate)[:, 0]  # knees and ankles soften the step
     middle = feet.reshape(-1, 2, 2, 3).mean(axis=2)[..., [0, 2]]  # each foot's (x, z)
-    share = 0.5 * (weight[1:] + weight[:-1])
-    steps = -(share[..., None] * np.diff(middle, axis=0)).sum(axis=1)
+    moved = np.diff(middle, axis=0)
+    # A foot bears weight if it is low and does not swing to the front.
+    hips = positions[1:, JOINT["l_hip"]] - positions[1:, JOINT["r_hip"]]
+    front = np.stack([-hips[:, 2], hips[:, 0]], axis=1)
+    front /= np.maximum(np.sqrt((front**2).sum(axis=1, keepdims=True)), 1e-9)
+    swing = rate * np.maximum((moved * front[:, None]).sum(axis=-1), 0)
+    height = height[1:].reshape(-1, 2, 2).min(axis=2)
+    cost = height / 0.02 + swing / (0.3 * scale)
+    weight = np.exp(cost.min(axis=1, keepdims=True) - cost)
+    weight /= weight.sum(axis=1, keepdims=True)
+    steps = _smooth(-(weight[..., None] * moved).sum(axis=1), 0.14 * rate)
     path = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
     path -= path.mean(axis=0)
     reach = 2 * np.sqrt((path**2).sum(axis=1)).max()
     path *= min(1.0, travel / max(reach, 1e-9))
     offset = np.stack([path[:, 0], jump * scale - lowest, path[:, 1]], axis=1)
     return positions + offset[:, None]
+
+
+def _smooth(values: np.ndarray, width: float) -> np.ndarray:
+    """Gaussian mean of ``values`` (T,D) over time; ``width`` is its deviation in samples."""
+    reach = min(int(np.ceil(3 * width)), len(values) - 1)
+    if reach < 1:
+        return values
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    padded = np.pad(values, ((reach, reach), (0, 0)), mode="reflect")
+    total = np.zeros_like(values)
+    for i, weight in enumerate(kernel):
+        total += weight * padded[i : i + len(values)]
+    return total / kernel.sum()
 
 
 def generate_motion(
@@ -148,5 +170,5 @@ def generate_motion(
     t = np.arange((frames - 1) * fine + 1) / (fps * fine)
     angles: Mapping[str, np.ndarray] = activity_angles(rng, activity, t)
     positions, face = forward_kinematics(body, angles)
-    positions = place_on_ground(positions, angles["jump"], body.scale, travel)
+    positions = place_on_ground(positions, angles["jump"], body.scale, travel, fps * fine)
     return BodyMotion(positions[::fine], face[::fine], activity, body.scale, body.height)

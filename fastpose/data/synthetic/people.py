@@ -22,6 +22,7 @@ from fastpose.data.synthetic.render import cast
 from fastpose.skeletons import Skeleton
 
 ACTOR_STREAM, CLIP_STREAM, POSE_STREAM = 0, 1, 2
+_BLOCK = 64 * 64**2  # pixels of the frames rendered together
 _FEET = [JOINT[f"{side}_{name}"] for side in "lr" for name in ("ankle", "toe")]
 
 
@@ -155,8 +156,7 @@ class SyntheticPeople:
         frames = np.empty((count, size, size, 3), np.uint8)
         mask = np.empty((count, size, size), np.uint8)
         visible = np.empty(points.shape[:2], bool)
-        # Blocks of frames that stay in the processor's cache.
-        block = max(1, 16 * 64**2 // size**2)
+        block = max(1, _BLOCK // size**2)
         for start in range(0, count, block):
             now = slice(start, start + block)
             surface = cast(parts.frames(now), camera, size, config.supersample, light, TEXELS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ def motion_clips(
         fps: frames per second.
         config: activities, body spreads and travel; the rest is not used.
     """
-    check_range("clips", n_clips, 1, 2**32 - 1)
+    check_range("clips", n_clips, 1, 1_000_000)
     check_range("frames per clip", frames_per_clip, 1, 100_000)
     check_range("fps", fps, 1, 240)
     check_range("seed", seed, 0, 2**63)
@@ -67,12 +66,19 @@ def motion_poses(n_clips: int, seed: int = 0, *, frames_per_clip: int = 64) -> n
 
 
 def write_poses(
-    path: str | os.PathLike[str], motions: Sequence[Motion], *, overwrite: bool = False
+    path: str | os.PathLike[str],
+    n_clips: int,
+    seed: int = 0,
+    *,
+    frames_per_clip: int = 64,
+    fps: float = 15.0,
+    config: SyntheticConfig | None = None,
+    overwrite: bool = False,
 ) -> Path:
-    """Write recordings of one frame rate as a motion-capture npz, complete or not at all.
+    """Write :func:`motion_clips` as a motion-capture npz, complete or not at all.
 
     Raises:
-        UserError: nothing to write, a name that does not end in .npz, or a file that exists.
+        UserError: a name that does not end in .npz, a file that exists, or a number out of range.
     """
     path = Path(path)
     if path.suffix != ".npz":
@@ -81,8 +87,7 @@ def write_poses(
         raise UserError(f"{path}: is a folder; name a file to write poses to")
     if path.exists() and not overwrite:
         raise UserError(f"{path}: exists; choose another name or pass --overwrite")
-    if not motions:
-        raise UserError(f"{path}: no pose to write")
+    motions = motion_clips(n_clips, seed, frames_per_clip=frames_per_clip, fps=fps, config=config)
     length = np.array([len(motion) for motion in motions], np.int64)
     h36m = get_skeleton("h36m17").joints
     arrays = {

@@ -45,7 +45,7 @@ class RecordedMotion:
             longest = max(((len(run) - 1) / run.fps for run in self._runs), default=0.0)
             raise UserError(
                 f"motion: clips of {frames} frames at {fps:g} fps last {seconds:.2f} s, "
-                f"the longest recording {longest:.2f} s; ask for fewer frames or give longer recordings"
+                f"the longest recording {longest:.2f} s; ask for fewer frames"
             )
         run = fitting[int(rng.integers(len(fitting)))]
         begin = rng.uniform(0, (len(run) - 1) / run.fps - seconds)

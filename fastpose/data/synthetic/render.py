@@ -170,7 +170,7 @@ def cast(
         d2 = long * long - F((ra - rb) ** 2)
         t = (-root - k1) / np.where(k2 == 0, 1, k2)
         y = long * (o[1] + t * d[1]) - F(ra * (ra - rb))
-        body = (k2 > 0) & (y > 0) & (y < d2)
+        body = (y > 0) & (y < d2)
         ends_only = np.flatnonzero(~body)
         t[ends_only] = _caps(o[:, ends_only], d[:, ends_only], long[ends_only], ra, rb)
 

@@ -1,0 +1,68 @@
+"""`fastpose synthesize` as a user runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fastpose.cli import main
+from fastpose.data.clips import ClipStore
+from fastpose.data.motion_capture import read_motion
+
+SMALL = ["--clips", "2", "--size", "32", "--frames", "3"]
+
+
+def test_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "clips"
+    flags = ["--seed", "4", "--activities", "walk", "wave", "--frontal", "0.6", "--side", "0.4"]
+    assert main(["synthesize", "--out", str(out), *SMALL, *flags]) == 0
+    store = ClipStore.open(out)
+    assert [c.name for c in store.clips] == ["s4_000000", "s4_000001"]
+    assert {c.activity for c in store.clips} <= {"walk", "wave"}
+    assert store.info["config"]["camera"]["frontal"] == 0.6
+    assert str(out / "sheet.png") in capsys.readouterr().out.replace("\n", "")
+
+
+def test_poses_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "poses.npz"
+    assert main(["synthesize", "--poses-only", "--out", str(out), *SMALL]) == 0
+    assert [len(m) for m in read_motion(out)] == [3, 3]
+    assert "poses.npz" in capsys.readouterr().out
+
+
+def test_recorded_motion(tmp_path: Path) -> None:
+    poses, out = tmp_path / "poses.npz", tmp_path / "clips"
+    assert main(["synthesize", "--poses-only", "--out", str(poses), "--clips", "2"]) == 0
+    assert main(["synthesize", "--out", str(out), "--motion", str(poses), *SMALL]) == 0
+    assert len(ClipStore.open(out).clips) == 2
+
+
+def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for flags in ([], ["--poses-only"]):
+        out = str(tmp_path / "x.npz")
+        assert main(["synthesize", "--out", out, "--dry-run", *SMALL, *flags]) == 0
+        assert "would write 2 clips of 3" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--clips", "0"], "clips must be"),
+        (["--size", "4"], "size must be"),
+        (["--activities", "wlak"], "did you mean 'walk'"),
+        (["--frontal", "0.8", "--side", "0.4"], "frontal plus side"),
+        (["--poses-only"], "ending in .npz"),
+        (["--poses-only", "--motion", "a.npz"], "leave out --motion"),
+        (["--motion", "none.npz"], "no such file"),
+        (["--difficulty", "nan"], "difficulty"),
+    ],
+)
+def test_bad_input_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], named: str
+) -> None:
+    assert main(["synthesize", "--out", str(tmp_path / "out"), *flags]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("fastpose: error: ") and named in error and "\n" not in error
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,81 @@
+"""Synthetic people written as a clips folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastpose.data.clips import ClipStore
+from fastpose.data.synthetic import SyntheticConfig, SyntheticPeople, write_clips
+from fastpose.data.synthetic.clips import sheet_row
+from fastpose.errors import UserError
+from fastpose.media.images import read_image
+
+PEOPLE = SyntheticPeople(32, 4, seed=2, config=SyntheticConfig(actors=3))
+
+
+def test_what_is_written_is_what_was_rendered(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    folder = write_clips(
+        tmp_path / "clips", 3, PEOPLE, first=5, threads=2, progress=lambda *now: seen.append(now)
+    )
+    store = ClipStore.open(folder)
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert store.skeleton == PEOPLE.skeleton and store.size == 32
+    assert store.info["seed"] == 2 and store.info["config"]["actors"] == 3
+    for i, stored in enumerate(store.clips):
+        clip = PEOPLE.clip(5 + i)
+        assert (stored.name, stored.activity, stored.actor) == (
+            clip.name,
+            clip.activity,
+            clip.actor,
+        )
+        for name in ("frames", "keypoints", "keypoints3d", "visible", "mask", "background"):
+            assert np.array_equal(getattr(stored, name), getattr(clip, name)), name
+    sheet = read_image(folder / "sheet.png")
+    assert sheet.shape[0] > 3 * 128 and sheet.shape[1] > 8 * 128
+
+
+def test_index_is_the_same_for_any_number_of_threads(tmp_path: Path) -> None:
+    a, b = (write_clips(tmp_path / str(n), 3, PEOPLE, threads=n) for n in (1, 3))
+    files = sorted(p.relative_to(a) for p in a.rglob("*") if p.is_file())
+    assert files == sorted(p.relative_to(b) for p in b.rglob("*") if p.is_file())
+    for file in files:
+        assert (a / file).read_bytes() == (b / file).read_bytes()
+
+
+def test_sheet_row_shows_frames_skeleton_and_mask() -> None:
+    clip = PEOPLE.clip(0)
+    caption, pictures = sheet_row(clip)
+    assert clip.activity in caption and clip.actor in caption
+    assert {p.shape for p in pictures} == {(128, 128, 3)} and len(pictures) == 8
+    assert not np.array_equal(pictures[-2], pictures[-3])  # the skeleton is drawn
+    assert pictures[-1].max() == 255
+
+
+def test_refusals_leave_nothing(tmp_path: Path) -> None:
+    for arguments in ({"n_clips": 0}, {"n_clips": 1, "threads": 0}, {"n_clips": 1, "first": -1}):
+        with pytest.raises(UserError):
+            write_clips(tmp_path / "clips", people=PEOPLE, **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_replaced_only_if_asked(tmp_path: Path) -> None:
+    folder = write_clips(tmp_path / "clips", 1, PEOPLE)
+    with pytest.raises(UserError, match="--overwrite"):
+        write_clips(folder, 2, PEOPLE)
+    assert len(ClipStore.open(folder).clips) == 1
+    write_clips(folder, 2, PEOPLE, overwrite=True)
+    assert len(ClipStore.open(folder).clips) == 2
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
+    def stop(done: int, _: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_clips(tmp_path / "clips", 4, PEOPLE, threads=2, progress=stop)
+    assert list(tmp_path.iterdir()) == []
