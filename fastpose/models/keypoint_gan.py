@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from fastpose import ops
@@ -51,6 +52,8 @@ class KeypointGANConfig:
         features: network of the perceptual loss: ``vgg19``, ``squeezenet1_1`` or ``random``.
         feature_weights: its local weights file, with the key names of torchvision.
         feature_relu: rectify VGG-19's features; the published code does not (spec 14, quirk 1).
+        motion_weight: how much more the perceptual loss looks at what differs between the two
+            frames of a pair than at what stands still; 0 in the paper (ours).
     """
 
     image_size: int = 128
@@ -62,6 +65,7 @@ class KeypointGANConfig:
     features: str = "random"
     feature_weights: str | None = None
     feature_relu: bool = True
+    motion_weight: float = 0.0
 
     def __post_init__(self) -> None:
         if self.image_size not in SIZES:
@@ -69,6 +73,8 @@ class KeypointGANConfig:
         for name in ("width", "discriminator_width", "sharpness", "pool_size"):
             if not getattr(self, name) > 0:
                 raise UserError(f"model.{name}: must be positive, got {getattr(self, name)}")
+        if self.motion_weight < 0.0:
+            raise UserError(f"model.motion_weight: must not be negative, got {self.motion_weight}")
         if not 1.0 <= self.keypoint_extent <= 4.0:
             raise UserError(f"model.keypoint_extent: expected 1 to 4, got {self.keypoint_extent}")
 
@@ -173,7 +179,9 @@ class KeypointGAN(nn.Module):
             batch["_drawn"] = self.render(batch["poses"])
         return {
             "adversarial": least_squares(self.discriminator(raw), 1.0),
-            "perceptual": self.perceptual(image, batch["target"]),
+            "perceptual": self.perceptual(
+                image, batch["target"], motion_map(batch, self.config.motion_weight)
+            ),
         }
 
     def _regressor_losses(
@@ -239,6 +247,19 @@ class KeypointDetector(nn.Module):
         """(B, 3, S, S) uint8 to points (B, K, 2) in pixels and confidence (B, K)."""
         points, confidence = self.regressor(self.translator(images.float() / 127.5 - 1.0))
         return (points + 1.0) * ((self.size - 1) / 2.0), confidence
+
+
+def motion_map(batch: MutableMapping[str, Any], weight: float) -> torch.Tensor | None:
+    """(B, 1, S, S), 1 where a pair's frames agree, more where they differ; None without weight.
+
+    The difference is smoothed over a 64th of the side either way and divided by its mean.
+    """
+    if weight == 0.0:
+        return None
+    difference = (batch["target"] - batch["other"]).abs().mean(dim=1, keepdim=True)
+    reach = max(1, difference.shape[-1] // 64)
+    smooth = F.avg_pool2d(difference, 2 * reach + 1, 1, reach, count_include_pad=False)
+    return 1.0 + weight * smooth / smooth.mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
 
 
 def to_pictures(images: torch.Tensor) -> np.ndarray:

@@ -10,7 +10,12 @@ import pytest
 import torch
 
 from fastpose.errors import UserError
-from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig, to_pictures
+from fastpose.models.keypoint_gan import (
+    KeypointGAN,
+    KeypointGANConfig,
+    motion_map,
+    to_pictures,
+)
 from fastpose.skeletons import get_skeleton
 
 SKELETON = get_skeleton("limbs12")
@@ -175,8 +180,21 @@ def test_without_training_there_is_no_feature_network() -> None:
         {"keypoint_extent": 0.5},
         {"keypoint_extent": 9.0},
         {"pool_size": 0},
+        {"motion_weight": -1.0},
     ],
 )
 def test_wrong_configurations_name_the_field(change: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=f"model.{next(iter(change))}"):
         KeypointGANConfig(**change)
+
+
+def test_the_motion_map_is_one_where_frames_agree_and_more_where_they_differ() -> None:
+    target, other = torch.zeros(2, 3, 64, 64), torch.zeros(2, 3, 64, 64)
+    other[0, :, 20:30, 20:30] = 1.0
+    weights = motion_map({"target": target, "other": other}, 2.0)
+    assert weights is not None and weights.shape == (2, 1, 64, 64)
+    assert torch.equal(weights[1], torch.ones(1, 64, 64))  # nothing moved
+    assert float(weights[0, 0, 5, 5]) == 1.0
+    assert float(weights[0, 0, 25, 25]) > 10.0
+    assert float(weights[0].mean()) == pytest.approx(3.0, rel=1e-4)
+    assert motion_map({}, 0.0) is None
