@@ -50,6 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"fastpose: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, a folder that may not be written
+        where = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or error
+        print(
+            f"fastpose: error: {where}{reason}; check the disk's space and the folder's rights",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("fastpose: interrupted", file=sys.stderr)
         return 130

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fastpose.cli import main
@@ -65,4 +66,17 @@ def test_bad_input_is_one_line(
     assert main(["synthesize", "--out", str(tmp_path / "out"), *flags]) == 2
     error = capsys.readouterr().err.strip()
     assert error.startswith("fastpose: error: ") and named in error and "\n" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    assert main(["synthesize", "--out", str(tmp_path / "out"), *SMALL]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("fastpose: error: No space left on device; ") and "\n" not in error
     assert list(tmp_path.iterdir()) == []
