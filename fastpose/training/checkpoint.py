@@ -17,6 +17,7 @@ from fastpose.training import checkpoint_folder as folders
 from fastpose.training.batches import make_generators
 from fastpose.training.checkpoint_folder import EMA, JSON_LIMIT, MODEL, OPTIMIZER, SLACK, STATE
 from fastpose.training.files import canonical_json, parse_object
+from fastpose.training.metrics import MetricSums
 from fastpose.training.state import TrainState
 
 Report = Callable[[str], None]
@@ -130,7 +131,8 @@ def restore_checkpoint(
 ) -> Mapping[str, float]:
     """Continue ``state`` from ``folder``. Returns the timing stored with it.
 
-    Everything is read and verified before anything of ``state`` changes.
+    Everything is read and verified before anything of ``state`` changes, but for the optimizers'
+    tensors, whose names and shapes are compared last.
 
     Raises:
         UserError: the checkpoint is damaged, or belongs to another recipe.
@@ -150,8 +152,18 @@ def restore_checkpoint(
     rng = content["rng"]
     make_generators(rng)
     generators = {n: _rng_tensor(folder, rng[n]) for n in ("torch", "cuda") if n in rng}
-    if not 0 <= manifest.step <= state.total_steps or "torch" not in generators:
+    metrics = MetricSums()
+    metrics.load(content["metrics"])
+    if manifest.step > state.total_steps or "torch" not in generators:
         raise UserError(f"{folder}: step {manifest.step} does not fit this run's schedule")
+    try:
+        timing = {str(k): float(v) for k, v in content["timing"].items()}
+        torch.set_rng_state(generators["torch"])
+        if state.device.type == "cuda" and "cuda" in generators:
+            torch.cuda.set_rng_state(generators["cuda"], state.device)
+    except (RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder / STATE}: a random state or time is invalid ({reason})") from None
 
     state.rewind(manifest.step)
     state.model.load_state_dict(weights[MODEL])
@@ -159,15 +171,8 @@ def restore_checkpoint(
     if moments:
         state.load_optimizer_tensors(moments)
     state.rng_states = {n: rng[n] for n in state.rng_states}
-    state.metrics.load(content["metrics"])
-    try:
-        torch.set_rng_state(generators["torch"])
-        if state.device.type == "cuda" and "cuda" in generators:
-            torch.cuda.set_rng_state(generators["cuda"], state.device)
-    except (RuntimeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{folder / STATE}: torch's random state is invalid ({reason})") from None
-    return {k: float(v) for k, v in content["timing"].items()}
+    state.metrics = metrics
+    return timing
 
 
 def _read_state(folder: Path, manifest: folders.Manifest) -> dict[str, Any]:

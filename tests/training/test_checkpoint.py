@@ -170,7 +170,7 @@ def test_a_path_without_checkpoints_is_refused(tmp_path: Path, kind: str) -> Non
         path.write_text("hello")
     elif kind == "empty":
         path.mkdir()
-    with pytest.raises(UserError, match="no such folder|holds no checkpoint"):
+    with pytest.raises(UserError, match=r"no such folder|holds no checkpoint"):
         load_model(path)
 
 

@@ -1,4 +1,4 @@
-"""The moving average: its arithmetic, its warm-up, which buffers it averages and which it copies."""
+"""The moving average: its arithmetic, its warm-up, which buffers it averages or copies."""
 
 from __future__ import annotations
 

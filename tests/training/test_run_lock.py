@@ -61,7 +61,7 @@ def test_a_stale_file_of_any_content_is_taken_over(tmp_path: Path, content: str)
 
 def test_a_file_of_another_machine_is_believed(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text('{"pid": 1, "host": "elsewhere.example"}')
-    with pytest.raises(UserError, match="machine 'elsewhere.example' is writing to this run"):
+    with pytest.raises(UserError, match=r"machine 'elsewhere.example' is writing to this run"):
         RunLock(tmp_path).__enter__()
     assert "elsewhere" in (tmp_path / "lock").read_text()
 

@@ -99,7 +99,7 @@ def test_an_average_that_would_not_move_is_refused(decay: float) -> None:
 def test_optimizer_tensors_of_another_shape_or_stage_are_refused() -> None:
     state = make_state()
     state.step = 9
-    with pytest.raises(UserError, match="no parameter for 'poses/critic.weight/step'"):
+    with pytest.raises(UserError, match=r"no parameter for 'poses/critic.weight/step'"):
         state.load_optimizer_tensors({"poses/critic.weight/step": torch.zeros(())})
     name = "critic/critic.weight"
     moments = {"step": torch.ones(()), "exp_avg": torch.zeros(3), "exp_avg_sq": torch.zeros(3)}
