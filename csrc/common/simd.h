@@ -71,6 +71,10 @@ struct Plain {
   friend FASTPOSE_INLINE Plain keep_equal(Plain a, Plain x, Plain y) {
     return x.v == y.v ? a.v : T(0);
   }
+  // table[index], with whole numbers in `index`.
+  static FASTPOSE_INLINE Plain lookup(const T* table, Plain index) {
+    return table[static_cast<int>(index.v)];
+  }
   // The first `count` lanes of a, the others of b.
   friend FASTPOSE_INLINE Plain first_lanes(Plain a, int count, Plain b) {
     return count > 0 ? a : b;
@@ -103,12 +107,17 @@ struct Floats {
   friend FASTPOSE_INLINE Floats multiply_add(Floats a, Floats b, Floats c) {
     return _mm512_fmadd_ps(a.v, b.v, c.v);
   }
-  friend FASTPOSE_INLINE Floats inverse_root(Floats a) {  // one Newton step from 14 bits
-    const __m512 y = _mm512_rsqrt14_ps(a.v);
-    const __m512 half = _mm512_mul_ps(_mm512_mul_ps(a.v, _mm512_set1_ps(0.5f)), y);
-    return _mm512_mul_ps(y, _mm512_fnmadd_ps(half, y, _mm512_set1_ps(1.5f)));
+  // Both roots: one Newton step from 14 bits.
+  friend FASTPOSE_INLINE Floats inverse_root(Floats a) {
+    const __m512 y = _mm512_rsqrt14_ps(a.v), half = _mm512_mul_ps(y, _mm512_set1_ps(0.5f));
+    const __m512 error = _mm512_fnmadd_ps(_mm512_mul_ps(a.v, y), y, _mm512_set1_ps(1.0f));
+    return _mm512_fmadd_ps(half, error, y);
   }
-  friend FASTPOSE_INLINE Floats square_root(Floats a) { return a * inverse_root(a); }
+  friend FASTPOSE_INLINE Floats square_root(Floats a) {
+    const __m512 y = _mm512_rsqrt14_ps(a.v), half = _mm512_mul_ps(y, _mm512_set1_ps(0.5f));
+    const __m512 root = _mm512_mul_ps(a.v, y);
+    return _mm512_fmadd_ps(half, _mm512_fnmadd_ps(root, root, a.v), root);
+  }
   friend FASTPOSE_INLINE Floats power_of_two(Floats a) {
     const __m512 n = _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const __m512 f = _mm512_sub_ps(a.v, n);
@@ -124,6 +133,9 @@ struct Floats {
   }
   friend FASTPOSE_INLINE Floats keep_equal(Floats a, Floats x, Floats y) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, y.v, _CMP_EQ_OQ), a.v);
+  }
+  static FASTPOSE_INLINE Floats lookup(const float* table, Floats index) {
+    return _mm512_i32gather_ps(_mm512_cvttps_epi32(index.v), table, 4);
   }
   friend FASTPOSE_INLINE Floats first_lanes(Floats a, int count, Floats b) {
     const __mmask16 kept = count >= lanes ? 0xffff : static_cast<__mmask16>((1u << count) - 1);
@@ -178,6 +190,9 @@ struct Floats {
   }
   friend FASTPOSE_INLINE Floats keep_equal(Floats a, Floats x, Floats y) {
     return _mm256_and_ps(_mm256_cmp_ps(x.v, y.v, _CMP_EQ_OQ), a.v);
+  }
+  static FASTPOSE_INLINE Floats lookup(const float* table, Floats index) {
+    return _mm256_i32gather_ps(table, _mm256_cvttps_epi32(index.v), 4);
   }
   friend FASTPOSE_INLINE Floats first_lanes(Floats a, int count, Floats b) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
