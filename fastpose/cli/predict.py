@@ -39,7 +39,7 @@ def run(
         overwrite: Replace an older folder of predictions.
         dry_run: Say what would be done, and stop.
     """
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from fastpose.inference import load
     from fastpose.inference.predict import (
@@ -57,16 +57,14 @@ def run(
         print(describe_plan(detector, found, out, options))
         return
     with Progress(transient=True) as bars:
-        tasks = {s.name: bars.add_task(s.name, total=s.expected) for s in found}
-        report = predict_files(
-            detector,
-            found,
-            out,
-            options,
-            progress=lambda name, done, total: bars.update(
-                tasks[name], completed=done, total=total
-            ),
-        )
+        tasks: dict[str, TaskID] = {}
+
+        def show(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done)
+
+        report = predict_files(detector, found, out, options, progress=show)
     print(
         f"frames    {report['received']} received = {report['processed']} processed + "
         f"{report['failed']} failed; {report['without_person']} without a person"

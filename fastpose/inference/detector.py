@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fastpose.data.prepare.boxes import BoxFile
 from fastpose.errors import UserError
-from fastpose.inference.crop import Boxes, CropMode, make_cropper
+from fastpose.inference.crop import CropMode
 from fastpose.inference.frames import FramePose
 from fastpose.inference.metadata import ModelInfo
+from fastpose.inference.people import make_cropper
 from fastpose.inference.runtimes import Runtime, open_runtime
 from fastpose.inference.smoothing import OneEuroFilter, SmoothingConfig
 from fastpose.inference.sources import VideoSource
@@ -113,7 +115,7 @@ class Detector:
                 damaged or cut short: a loop over a damaged video never ends as if all were well.
         """
         source = VideoSource(path)
-        given = None if boxes is None else Boxes.read(boxes)
+        given = None if boxes is None else BoxFile(boxes)
         cropper = make_cropper(source, crop, given, self.info)
         stream = PoseStream(
             source, self.runtime, cropper, batch=batch, smoother=make_smoother(smooth)

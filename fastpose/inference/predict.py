@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 from av.error import FFmpegError
 
+from fastpose.data.prepare.boxes import BoxFile
 from fastpose.errors import UserError
-from fastpose.inference.crop import Boxes, CropMode, make_cropper
+from fastpose.inference.crop import CropMode
 from fastpose.inference.detector import BATCH, Detector, make_smoother
 from fastpose.inference.frames import FramePose
+from fastpose.inference.people import make_cropper
 from fastpose.inference.sinks import (
     CsvSink,
     JsonLinesSink,
@@ -73,7 +75,8 @@ def predict_files(
     frames with skeletons, ``report.json`` the account: received = processed + failed.
 
     Args:
-        progress: called with the source's name, its frames done, and its frames expected or None.
+        progress: called with the source's name or a step before it, the frames done, and the
+            frames expected or None.
 
     Returns:
         The report.
@@ -86,7 +89,7 @@ def predict_files(
     options = options or PredictOptions()
     out = Path(out)
     check_output(out, overwrite=options.overwrite)
-    boxes = None if options.boxes is None else Boxes.read(options.boxes)
+    boxes = None if options.boxes is None else BoxFile(options.boxes)
     started = time.perf_counter()
     with _complete_folder(out) as folder:
         accounts = list(_run_all(detector, sources, folder, options, boxes, progress))
@@ -124,7 +127,7 @@ def describe_plan(
     """What `predict_files` would do, in a few lines; the same checks of `out` and the boxes."""
     check_output(Path(out), overwrite=options.overwrite)
     if options.boxes is not None:
-        Boxes.read(options.boxes)
+        BoxFile(options.boxes)
     size = detector.info.image_size
     lines = [f"model     {detector.skeleton.name}, {size} x {size} pixels, {detector.runtime.name}"]
     for source in sources:
@@ -160,7 +163,7 @@ def _run_all(
     sources: Sequence[VideoSource | PictureSource],
     folder: Path,
     options: PredictOptions,
-    boxes: Boxes | None,
+    boxes: BoxFile | None,
     progress: Progress | None,
 ) -> Iterator[dict[str, Any]]:
     tables: list[Sink] = []
@@ -182,12 +185,16 @@ def _run_one(
     detector: Detector,
     source: VideoSource | PictureSource,
     options: PredictOptions,
-    boxes: Boxes | None,
+    boxes: BoxFile | None,
     sinks: Sequence[Sink],
     progress: Progress | None,
 ) -> dict[str, Any]:
+    def look(done: int) -> None:
+        if progress is not None:
+            progress(f"{source.name}, looking for people", done, source.expected)
+
     try:
-        cropper = make_cropper(source, options.crop, boxes, detector.info)
+        cropper = make_cropper(source, options.crop, boxes, detector.info, progress=look)
     except UserError as error:  # this source gives nothing; the others still may
         return _nothing(source, str(error))
     stream = PoseStream(

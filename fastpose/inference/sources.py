@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
+from fastpose.data.prepare.sources import VIDEO_SUFFIXES, natural_key
 from fastpose.errors import UserError
 from fastpose.media.images import IMAGE_SUFFIXES, read_image
 from fastpose.media.video import VideoReader, VideoReport
 
-VIDEO_SUFFIXES = frozenset(
-    {
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".avi",
-        ".mkv",
-        ".webm",
-        ".mpg",
-        ".mpeg",
-        ".ts",
-        ".wmv",
-        ".flv",
-        ".3gp",
-    }
-)
+PICTURE_SUFFIXES = IMAGE_SUFFIXES - VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -142,7 +127,7 @@ def find_sources(arguments: Sequence[str]) -> list[VideoSource | PictureSource]:
         for path in _expand(argument):
             if path.is_dir():
                 sources.extend(_folder(path))
-            elif path.suffix.lower() in IMAGE_SUFFIXES:
+            elif path.suffix.lower() in PICTURE_SUFFIXES:
                 loose.append(path)
             else:
                 sources.append(VideoSource(path))
@@ -156,7 +141,7 @@ def _expand(argument: str) -> list[Path]:
     if path.exists():
         return [path]
     if any(sign in argument for sign in "*?["):
-        found = sorted(map(Path, glob.glob(argument, recursive=True)), key=_natural)
+        found = sorted(map(Path, glob.glob(argument, recursive=True)), key=natural_key)
         # Of a pattern's matches, folders and files of other kinds are not meant.
         usable = [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES]
         if not usable:
@@ -167,10 +152,10 @@ def _expand(argument: str) -> list[Path]:
 
 def _folder(folder: Path) -> list[VideoSource | PictureSource]:
     try:
-        files = sorted((Path(entry.path) for entry in os.scandir(folder)), key=_natural)
+        files = sorted((Path(entry.path) for entry in os.scandir(folder)), key=natural_key)
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error.strerror})") from None
-    pictures = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+    pictures = [p for p in files if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()]
     videos = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     if not pictures and not videos:
         raise UserError(f"{folder}: the folder holds no picture and no video")
@@ -178,9 +163,3 @@ def _folder(folder: Path) -> list[VideoSource | PictureSource]:
     if pictures:
         sources.append(PictureSource(pictures, str(folder)))
     return sources
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sort key that puts ``2.jpg`` before ``10.jpg``."""
-    parts = re.split(r"(\d+)", str(path))
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts]

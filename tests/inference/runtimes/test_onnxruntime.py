@@ -16,6 +16,7 @@ from fastpose.inference.metadata import METADATA_KEY, ModelInfo
 from fastpose.inference.onnx_file import parse_onnx
 from fastpose.inference.runtimes import available_cores, open_runtime
 from fastpose.inference.runtimes.onnxruntime import OnnxRuntime
+from fastpose.media.video import VideoWriter
 
 
 def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -156,14 +157,20 @@ def test_without_onnxruntime_the_error_names_the_extra(blob_path: Path, monkeypa
 
 
 def test_neither_import_nor_prediction_load_torch(blob_path: Path, tmp_path: Path) -> None:
+    film = tmp_path / "a.mp4"
+    with VideoWriter(film, 10.0, (64, 48), threads=1) as writer:
+        for i in range(12):
+            writer.add(np.roll(np.eye(48, 64, dtype=np.uint8)[..., None].repeat(3, 2) * 255, i, 1))
     code = f"""
 import sys
 import numpy as np
 import fastpose
 model = fastpose.load({str(blob_path)!r}, threads=1)
-poses = model.predict(np.zeros((40, 60, 3), np.uint8))
-assert poses.points.shape == (1, 3, 2), poses.points.shape
-import fastpose.inference.predict
+assert model.predict(np.zeros((40, 60, 3), np.uint8)).points.shape == (1, 3, 2)
+from fastpose.inference.predict import predict_files
+from fastpose.inference.sources import find_sources
+report = predict_files(model, find_sources([{str(film)!r}]), {str(tmp_path / "out")!r})
+assert report["processed"] == 12
 heavy = [m for m in ("torch", "onnx", "safetensors", "rich", "tyro", "scipy") if m in sys.modules]
 assert not heavy, heavy
 """
