@@ -1,0 +1,127 @@
+// CUDA owner of render_skeleton: which kernel, which grid. Not yet run on a GPU: the kernels run on
+// the CPU in tests/cuda_on_cpu, and their machine code is checked.
+//
+// A block of four warps holds the limbs of one image in shared memory and draws tiles of it.
+#include "render_skeleton/cuda.cuh"
+
+#include "render_skeleton/backward.cuh"
+#include "render_skeleton/forward.cuh"
+
+namespace fastpose::skeleton {
+namespace {
+
+// See Tile. About `blocks_per_processor` blocks for each multiprocessor, if there are as many
+// tiles.
+dim3 grid_for(const Drawing& drawing, int tile_height, int blocks_per_processor) {
+  const int64_t rows = groups_of(drawing.height, tile_height * kWarps);
+  const int64_t columns = groups_of(drawing.width, kTileWidth);
+  const int64_t wanted = int64_t(processors()) * blocks_per_processor;
+  const int64_t tiles_of_a_warp = drawing.batch * rows * columns / wanted;
+  const int64_t parts = groups_of(columns, tiles_of_a_warp > 1 ? tiles_of_a_warp : 1);
+  return dim3(unsigned(drawing.batch), unsigned(rows), unsigned(parts));
+}
+
+dim3 backward_grid(const Drawing& drawing) {
+  return grid_for(drawing, Lane<kGradRows, kGradColumns>::kTileHeight, 4);
+}
+
+// Whether grids have room for the drawing.
+bool fits(const Drawing& drawing) {
+  constexpr int64_t kMost = 0x7fffffff, kMostOfYAndZ = 65535, kSmallestTileHeight = 8;
+  return drawing.batch <= kMost && drawing.joints <= kMost &&
+         groups_of(drawing.height, kSmallestTileHeight * kWarps) <= kMostOfYAndZ &&
+         groups_of(drawing.width, kTileWidth) <= kMostOfYAndZ;
+}
+
+// Whether `count` neighbours of a row can be moved at once.
+bool packs(const Image& image, int width, int count) {
+  return image.stride[3] == 1 && width % count == 0 && image.stride[0] % count == 0 &&
+         image.stride[1] % count == 0 && image.stride[2] % count == 0 &&
+         reinterpret_cast<uintptr_t>(image.data) % (count * element_size(image.element)) == 0;
+}
+
+// Calls run.operator()<Pixel>() with the type of the image's pixels if they can be moved `count` at
+// a time (0: 16 bytes) by a kernel for points of type T, and with void if not.
+template <typename T, typename Run>
+cudaError_t with_pixels(const Drawing& drawing, const Image& image, int count, const Run& run) {
+  if (count == 0) count = 16 / element_size(image.element);
+  if constexpr (std::is_same_v<T, float>) {
+    if (packs(image, drawing.width, count)) {
+      if (image.element == Element::float32) return run.template operator()<float>();
+      if (image.element == Element::bfloat16) return run.template operator()<__nv_bfloat16>();
+      if (image.element == Element::float16) return run.template operator()<__half>();
+    }
+  }
+  return run.template operator()<void>();
+}
+
+template <typename T, template <typename> typename ShapeOf>
+cudaError_t forward(const Drawing& drawing, const Image& out, cudaStream_t stream) {
+  const size_t shapes = drawing.limbs * sizeof(ShapeOf<T>);
+  return with_pixels<T>(drawing, out, 0, [&]<typename Pixel>() {
+    if constexpr (std::is_void_v<Pixel>) {
+      return launch(render_skeleton_forward_strided_kernel<T, ShapeOf>,
+                    grid_for(drawing, Lane<1, kLooseColumns>::kTileHeight, 8), dim3(kThreads),
+                    shapes + kCollectedByBlock * sizeof(T), stream, Scene<T>(drawing), out);
+    } else {
+      constexpr int kColumns = 16 / sizeof(Pixel);
+      return launch(render_skeleton_forward_kernel<Pixel, ShapeOf>,
+                    grid_for(drawing, Lane<8 / kColumns, kColumns>::kTileHeight, 8), dim3(kThreads),
+                    shapes, stream, Scene<float>(drawing), out);
+    }
+  });
+}
+
+template <typename T, template <typename> typename ShapeOf>
+cudaError_t backward(const Drawing& drawing, const Image& grad, void* scratch, void* grad_points,
+                     cudaStream_t stream) {
+  const dim3 grid = backward_grid(drawing);
+  const size_t size = drawing.limbs * kSums;
+  T* partial = static_cast<T*>(scratch);
+  const size_t shared = drawing.limbs * sizeof(ShapeOf<T>) + kWarps * size * sizeof(T);
+  const cudaError_t status = with_pixels<T>(drawing, grad, kGradColumns, [&]<typename Pixel>() {
+    return launch(render_skeleton_backward_kernel<T, Pixel, ShapeOf>, grid, dim3(kThreads), shared,
+                  stream, Scene<T>(drawing), grad, partial);
+  });
+  if (status != cudaSuccess) return status;
+  return launch(render_skeleton_backward_finish_kernel<T>, dim3(grid.x), dim3(kFinishThreads),
+                finish_shares(drawing.limbs) * size * sizeof(double), stream, Scene<T>(drawing),
+                static_cast<const T*>(partial), int(grid.y * grid.z), static_cast<T*>(grad_points));
+}
+
+// Calls run.operator()<T, ShapeOf>() with the type of the points and the kind of limbs.
+template <typename Run>
+cudaError_t with_limbs(const Drawing& drawing, const Run& run) {
+  if (drawing.is_double)
+    return drawing.widths == nullptr ? run.template operator()<double, Line>()
+                                     : run.template operator()<double, Bar>();
+  return drawing.widths == nullptr ? run.template operator()<float, Line>()
+                                   : run.template operator()<float, Bar>();
+}
+
+}  // namespace
+
+cudaError_t cuda_forward(const Drawing& drawing, const Image& out, cudaStream_t stream) {
+  if (drawing.batch == 0) return cudaSuccess;
+  if (!fits(drawing)) return cudaErrorInvalidValue;
+  return with_limbs(drawing, [&]<typename T, template <typename> typename ShapeOf>() {
+    return forward<T, ShapeOf>(drawing, out, stream);
+  });
+}
+
+int64_t cuda_backward_scratch(const Drawing& drawing) {
+  const dim3 grid = backward_grid(drawing);
+  return int64_t(grid.x) * grid.y * grid.z * drawing.limbs * kSums *
+         int64_t(drawing.is_double ? sizeof(double) : sizeof(float));
+}
+
+cudaError_t cuda_backward(const Drawing& drawing, const Image& grad_output, void* scratch,
+                          void* grad_points, cudaStream_t stream) {
+  if (drawing.batch == 0) return cudaSuccess;
+  if (!fits(drawing)) return cudaErrorInvalidValue;
+  return with_limbs(drawing, [&]<typename T, template <typename> typename ShapeOf>() {
+    return backward<T, ShapeOf>(drawing, grad_output, scratch, grad_points, stream);
+  });
+}
+
+}  // namespace fastpose::skeleton
