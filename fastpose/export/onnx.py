@@ -21,6 +21,7 @@ from fastpose.errors import UserError
 from fastpose.export.frames import clips_of_run, spread_frames
 from fastpose.export.parity import ParityReport, check_parity, run_eager
 from fastpose.inference.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES, ModelInfo
+from fastpose.inference.runtimes.torch import provenance
 from fastpose.training.checkpoint import CheckpointInfo, describe, load_model
 from fastpose.training.files import explained, sha256, write_synced
 
@@ -101,7 +102,7 @@ def export_onnx(
     info = ModelInfo(
         skeleton=model.skeleton,
         image_size=size,
-        checkpoint=_provenance(plan.checkpoint),
+        checkpoint=provenance(plan.checkpoint),
         framing=measure_framing(points, size),
         fastpose_version=fastpose.__version__,
     )
@@ -179,16 +180,6 @@ def measure_framing(points: np.ndarray, size: int) -> dict[str, float]:
         "fill": round(fill, 4),
         "center_x": round(float(center[0]), 4),
         "center_y": round(float(center[1]), 4),
-    }
-
-
-def _provenance(checkpoint: CheckpointInfo) -> dict[str, Any]:
-    return {
-        "recipe": checkpoint.config["recipe"].get("name"),
-        "step": checkpoint.step,
-        "stage": checkpoint.stage,
-        "sha256": checkpoint.sha256,
-        "weights": "moving average",
     }
 
 

@@ -99,7 +99,7 @@ class PictureSource:
     def __init__(self, paths: Sequence[str | Path], name: str) -> None:
         self.name = name
         self.paths = tuple(Path(p) for p in paths)
-        self.expected = len(self.paths)
+        self.expected: int | None = len(self.paths)
 
     def __iter__(self) -> Iterator[Frame]:
         for index, path in enumerate(self.paths):

@@ -6,11 +6,26 @@ It is imported when somebody opens a directory, never for an exported file.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastpose.inference.metadata import ModelInfo
 from fastpose.inference.runtimes import check_crops
+
+if TYPE_CHECKING:
+    from fastpose.training.checkpoint import CheckpointInfo
+
+
+def provenance(checkpoint: CheckpointInfo) -> dict[str, Any]:
+    """Where a detector's weights come from, for metadata and reports."""
+    return {
+        "recipe": checkpoint.config["recipe"].get("name"),
+        "step": checkpoint.step,
+        "stage": checkpoint.stage,
+        "sha256": checkpoint.sha256,
+        "weights": "moving average",
+    }
 
 
 class TorchRuntime:
@@ -27,11 +42,12 @@ class TorchRuntime:
     def __init__(self, path: str | Path, *, threads: int = 1) -> None:
         import torch
 
-        from fastpose.training.checkpoint import load_model
+        from fastpose.training.checkpoint import describe, load_model
 
-        model = load_model(path)
+        checkpoint = describe(path)
+        model: Any = load_model(checkpoint.folder)
         torch.set_num_threads(threads)
-        self.info = ModelInfo(skeleton=model.skeleton, image_size=model.image_size)
+        self.info = ModelInfo(model.skeleton, model.image_size, provenance(checkpoint))
         self._module = model.inference_module().eval()
         plural = "" if threads == 1 else "s"
         self.name = f"torch {torch.__version__} (CPU, {threads} thread{plural})"

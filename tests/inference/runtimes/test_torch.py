@@ -32,8 +32,12 @@ class Level(torch.nn.Module):
 def run(tmp_path: Path, monkeypatch) -> Path:
     from fastpose.training import checkpoint
 
-    opened = []
-    monkeypatch.setattr(checkpoint, "load_model", lambda path: opened.append(path) or Level())
+    found = checkpoint.CheckpointInfo(
+        tmp_path / "step_000007", 7, "main", {"recipe": {"name": "level"}}, "ab12"
+    )
+    models = {found.folder: Level()}
+    monkeypatch.setattr(checkpoint, "describe", {tmp_path: found}.get)
+    monkeypatch.setattr(checkpoint, "load_model", models.get)
     return tmp_path
 
 
@@ -41,6 +45,7 @@ def test_a_directory_runs_on_torch(run: Path) -> None:
     runtime = open_runtime(run, threads=1)
     assert runtime.name == f"torch {torch.__version__} (CPU, 1 thread)"
     assert runtime.info.image_size == 16 and runtime.info.skeleton.name == "limbs12"
+    assert runtime.info.checkpoint["step"] == 7 and runtime.info.checkpoint["recipe"] == "level"
     crops = np.zeros((3, 16, 16, 3), np.uint8)
     crops[..., 0] = np.array([0, 100, 200])[:, None, None]
     crops[..., 1] = 51
