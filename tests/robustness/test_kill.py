@@ -1,4 +1,4 @@
-"""kill -9 at random moments: training always goes on from a complete checkpoint, to the same end."""
+"""kill -9 at random moments: training goes on from a complete checkpoint, to the same end."""
 
 from __future__ import annotations
 

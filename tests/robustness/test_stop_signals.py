@@ -7,55 +7,42 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fastpose.training.checkpoint import find_checkpoint
-from tests.robustness.children import context, start_tiny
+from tests.robustness.children import start, start_tiny
 from tests.robustness.test_kill import wait_for
-from tests.training.tiny import SOURCES, STAGES, RandomFrames, tiny_run
+from tests.training.tiny import STAGES, RandomFrames, differing, tiny_run
 
 LONG = {"checkpoint_every": 0, "log_every": 1}
 
 
-def steps_logged(folder: Path) -> int:
-    path = folder / "metrics.jsonl"
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+class SlowFrames(RandomFrames):
+    """Steps of 50 ms, so that a signal falls within one."""
+
+    def sample(
+        self, batch: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        time.sleep(0.05)
+        return super().sample(batch, rng)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_training_within_two_steps(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    process = context().Process(target=train_slowly, args=(tmp_path,))
-    process.start()
+    process = start_tiny(tmp_path, frames=SlowFrames(), **LONG)
     wait_for(tmp_path / "metrics.jsonl")
+    time.sleep(0.2)
+    assert process.pid is not None
     os.kill(process.pid, number)
-    at_signal = steps_logged(tmp_path)
+    at_signal = (tmp_path / "metrics.jsonl").read_bytes().count(b"\n")
     process.join(30)
     assert process.exitcode == code
     saved = int(find_checkpoint(tmp_path).name.removeprefix("step_"))
-    # One more where the step ended between the signal and the count.
     assert at_signal <= saved <= at_signal + 2
     assert tiny_run(tmp_path, stop=saved + 1).step == saved + 1
-
-
-def train_slowly(folder: Path) -> None:
-    """Steps of 50 ms, so that a signal falls within one."""
-    import torch
-
-    torch.set_num_threads(1)
-    from fastpose.training.batches import Sources
-    from fastpose.training.signals import StopSignals
-
-    class Slow(RandomFrames):
-        def sample(self, batch, rng):
-            time.sleep(0.05)
-            return super().sample(batch, rng)
-
-    with StopSignals() as signals:
-        sources = Sources(Slow(), SOURCES.poses)
-        tiny_run(folder, sources=sources, signals=signals, **LONG)
-    raise SystemExit(signals.exit_code)
 
 
 def hang(folder: Path) -> None:
@@ -69,9 +56,9 @@ def hang(folder: Path) -> None:
 
 
 def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
-    process = context().Process(target=hang, args=(tmp_path,))
-    process.start()
+    process = start(hang, tmp_path)
     wait_for(tmp_path / "ready")
+    assert process.pid is not None
     os.kill(process.pid, signal.SIGTERM)
     process.join(0.3)
     assert process.exitcode is None
@@ -81,8 +68,6 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
 
 
 def test_a_stopped_run_resumes_to_the_same_end(tmp_path: Path) -> None:
-    from tests.training.tiny import differing
-
     process = start_tiny(tmp_path / "a", **LONG)
     wait_for(tmp_path / "a/metrics.jsonl")
     process.terminate()
