@@ -14,6 +14,7 @@ decides what its answer is worth.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
@@ -114,16 +115,19 @@ class PlannedCrop:
     Args:
         name: where they come from, for reports.
         windows: frame number -> window.
+        planned: the plan covers the frames before this one; those after it are taken whole.
     """
 
     looks_back = False
 
-    def __init__(self, name: str, windows: Mapping[int, Window]) -> None:
-        self.name, self.windows = name, windows
+    def __init__(
+        self, name: str, windows: Mapping[int, Window], *, planned: float = math.inf
+    ) -> None:
+        self.name, self.windows, self._planned = name, windows, planned
 
     def window(self, index: int, height: int, width: int) -> Window | None:
         """See `Cropper.window`."""
-        return self.windows.get(index)
+        return self.windows.get(index) if index < self._planned else full_window(height, width)
 
     def observe(self, points: np.ndarray | None) -> None:
         """Nothing to learn."""

@@ -120,11 +120,17 @@ class Detector:
         stream = PoseStream(
             source, self.runtime, cropper, batch=batch, smoother=make_smoother(smooth)
         )
-        yield from stream
-        if stream.shortfall and stream.received == 0:
-            raise UserError(stream.shortfall)
-        if stream.shortfall:
-            raise UserError(f"{path}: {stream.received} frames were read, then {stream.shortfall}")
+        return _watch(stream)
+
+
+def _watch(stream: PoseStream) -> Iterator[FramePose]:
+    yield from stream
+    if stream.shortfall and stream.received == 0:
+        raise UserError(stream.shortfall)
+    if stream.shortfall:
+        raise UserError(
+            f"{stream.source.name}: {stream.received} frames were read, then {stream.shortfall}"
+        )
 
 
 def make_smoother(smooth: bool | SmoothingConfig) -> OneEuroFilter | None:

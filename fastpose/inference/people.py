@@ -52,27 +52,29 @@ def make_cropper(
     if mode == "follow":
         return FollowCrop(info.framing)
     if mode == "motion":
-        windows = windows_from_motion(source, progress)
-        if not windows:
+        motion = motion_crop(source, progress)
+        if not motion.windows:
             raise UserError(
                 f"{source.name}: nobody moves before a fixed camera; use --crop full, "
                 "--crop follow or --boxes"
             )
-        return PlannedCrop("motion", windows)
+        return motion
     if mode == "auto" and isinstance(source, VideoSource):
         try:
-            windows = windows_from_motion(source, progress)
+            motion = motion_crop(source, progress)
         except UserError:  # too small or too damaged to look for people; the run itself will tell
-            windows = {}
-        if windows:
-            return PlannedCrop("motion", windows)
+            return FullCrop()
+        if motion.windows:
+            return motion
     return FullCrop()
 
 
-def windows_from_motion(
+def motion_crop(
     source: VideoSource | PictureSource, progress: Progress | None = None
-) -> dict[int, Window]:
-    """Frame number -> window around whoever is seen longest and largest; may be empty.
+) -> PlannedCrop:
+    """Windows around whoever is seen longest and largest; none where nobody moves.
+
+    A change of the picture's size ends the plan.
 
     Raises:
         UserError: the frames cannot be read, are too small, or (pictures) differ in size.
@@ -89,7 +91,7 @@ def windows_from_motion(
     for shot in analysis.shots:
         people = [t for t in shot.tracks if _is_person(t, analysis.height)]
         windows |= _bridge(_windows_of(people), round(_BRIDGED * film.fps), shot.last)
-    return windows
+    return PlannedCrop("motion", windows, planned=analysis.frames)
 
 
 def windows_from_boxes(source: VideoSource | PictureSource, boxes: BoxFile) -> dict[int, Window]:

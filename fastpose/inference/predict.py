@@ -87,7 +87,7 @@ def predict_files(
             makes an error of them.
     """
     options = options or PredictOptions()
-    out = Path(out)
+    out = Path(os.path.abspath(out))  # "." has no name to put a temporary one beside
     check_output(out, overwrite=options.overwrite)
     boxes = None if options.boxes is None else BoxFile(options.boxes)
     started = time.perf_counter()

@@ -42,7 +42,7 @@ class JsonLinesSink:
 
     def __init__(self, path: Path, skeleton: Skeleton) -> None:
         self._joints = skeleton.joints
-        self._file = open(path, "w", encoding="utf-8")  # noqa: SIM115 - closed in finish or discard
+        self._file = open(path, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - closed in finish or discard
 
     def write(self, pose: FramePose) -> None:
         """See `Sink`."""
@@ -71,7 +71,7 @@ class CsvSink:
     """One row a frame: source, frame, time, status, then x, y and confidence of every joint."""
 
     def __init__(self, path: Path, skeleton: Skeleton) -> None:
-        self._file = open(path, "w", encoding="utf-8", newline="")  # noqa: SIM115 - see finish
+        self._file = open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")  # noqa: SIM115 - see finish
         self._writer = csv.writer(self._file)
         self._empty = [""] * (3 * len(skeleton.joints))
         columns = [f"{j}_{part}" for j in skeleton.joints for part in ("x", "y", "confidence")]

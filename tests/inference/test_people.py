@@ -11,7 +11,7 @@ import pytest
 from fastpose.data.prepare.boxes import BoxFile
 from fastpose.errors import UserError
 from fastpose.inference.metadata import ModelInfo
-from fastpose.inference.people import make_cropper, windows_from_boxes, windows_from_motion
+from fastpose.inference.people import make_cropper, motion_crop, windows_from_boxes
 from fastpose.inference.sources import PictureSource, VideoSource
 from fastpose.media.images import write_image
 from fastpose.media.video import VideoWriter
@@ -45,7 +45,7 @@ def test_windows_hold_the_walker_and_nobody_before_and_after(tmp_path: Path) -> 
     nobody: list[float | None] = [None] * 25
     places = [*nobody, *_walk(20, 170, 60), *nobody]
     seen: list[int] = []
-    windows = windows_from_motion(_film(tmp_path / "a.mp4", places), seen.append)
+    windows = motion_crop(_film(tmp_path / "a.mp4", places), seen.append).windows
     for index, x in enumerate(places):
         if x is not None and 30 < x < 160:
             x0, y0, side = windows[index]
@@ -59,7 +59,7 @@ def test_windows_hold_the_walker_and_nobody_before_and_after(tmp_path: Path) -> 
 
 def test_a_window_stays_still_for_a_while(tmp_path: Path) -> None:
     places = [*[None] * 20, *_walk(40, 150, 60), *[None] * 20]
-    windows = windows_from_motion(_film(tmp_path / "a.mp4", places))
+    windows = motion_crop(_film(tmp_path / "a.mp4", places)).windows
     assert 1 <= len(set(windows.values())) <= 8
 
 
@@ -70,7 +70,7 @@ def test_a_short_absence_is_bridged(tmp_path: Path) -> None:
         *[None] * 6,
         *_walk(86, 120, 30),
     ]
-    windows = windows_from_motion(_film(tmp_path / "a.mp4", [*places, *[None] * 20]))
+    windows = motion_crop(_film(tmp_path / "a.mp4", [*places, *[None] * 20])).windows
     assert all(i in windows for i in range(25, 80))
 
 
@@ -104,7 +104,7 @@ def test_pictures_can_be_taken_for_a_film(tmp_path: Path, info: ModelInfo) -> No
         paths.append(tmp_path / f"{i:03d}.png")
         write_image(paths[-1], _scene(x))
     source = PictureSource(paths, str(tmp_path))
-    windows = windows_from_motion(source)
+    windows = motion_crop(source).windows
     assert {20, 30, 40} <= set(windows)
     write_image(paths[5], np.zeros((30, 30, 3), np.uint8))
     with pytest.raises(UserError, match=r"cannot be taken for a film.*30 x 30"):
@@ -151,3 +151,11 @@ def test_boxes_of_pictures_by_folder_or_one_by_one(tmp_path: Path) -> None:
     other = _boxes(tmp_path / "c.json", [_row("somebody.mp4", 0, 30)])
     with pytest.raises(UserError, match=r"c\.json: has no box for 'shots'"):
         windows_from_boxes(source, other)
+
+
+def test_after_a_change_of_size_frames_are_taken_whole(tmp_path: Path, info: ModelInfo) -> None:
+    film = _film(tmp_path / "a.mp4", [*[None] * 10, *_walk(30, 160, 30), *[None] * 25])
+    cropper = make_cropper(film, "auto", None, info)
+    assert cropper.window(2, HEIGHT, WIDTH) is None
+    assert cropper.window(64, HEIGHT, WIDTH) is None
+    assert cropper.window(65, 40, 40) == (-0.5, -0.5, 40.0)  # the plan ends with frame 64

@@ -205,6 +205,19 @@ def test_a_sink_that_fails_midway_leaves_nothing(detector, film, tmp_path, monke
     _only(tmp_path, "a.mp4")
 
 
+def test_the_current_folder_and_names_that_are_no_text(detector, paint, tmp_path, monkeypatch):
+    name = os.fsdecode(b"caf\xe9.png")  # not UTF-8
+    write_image(tmp_path / name, paint(48, 64, DOTS, radius=4))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    predict_files(detector, find_sources([str(tmp_path / name)]), ".", FULL)
+    out = tmp_path / "here"
+    assert json.loads((out / "report.json").read_text())["processed"] == 1
+    (row,) = _rows(out)
+    assert row["source"].endswith("\udce9.png")
+    assert (out / "poses.csv").read_text().count("\n") == 2
+
+
 def test_smoothing_is_reported_with_its_delay(detector, film, tmp_path: Path) -> None:
     options = PredictOptions(crop="full", smooth=True, formats=("jsonl",))
     report = predict_files(detector, find_sources([str(film())]), tmp_path / "out", options)

@@ -36,6 +36,7 @@ class OnnxRuntime:
                 "make one with fastpose export RUN --out model.onnx"
             )
         self.info = ModelInfo.from_json(file.metadata[METADATA_KEY], name=label)
+        self._label = label
         self._session = _session(file, threads, label)
         _check_signature(self._session, self.info, label)
         plural = "" if threads == 1 else "s"
@@ -48,7 +49,12 @@ class OnnxRuntime:
             count = len(self.info.skeleton.joints)
             return np.zeros((0, count, 2), np.float32), np.zeros((0, count), np.float32)
         planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
-        points, confidence = self._session.run(list(OUTPUT_NAMES), {INPUT_NAME: planes})
+        try:
+            points, confidence = self._session.run(list(OUTPUT_NAMES), {INPUT_NAME: planes})
+        except Exception as error:  # as above: no common base class
+            raise UserError(
+                f"{self._label}: fails on a batch of {len(crops)}; export it again ({_line(error)})"
+            ) from None
         return points, confidence
 
 
@@ -75,10 +81,14 @@ def _session(file: OnnxFile, threads: int, label: str) -> Any:
         # From the checked bytes, so that nothing can change between the check and the load.
         return ort.InferenceSession(file.data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base class below Exception
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(
-            f"{label}: ONNX Runtime cannot load it; export it again ({reason})"
+            f"{label}: ONNX Runtime cannot load it; export it again ({_line(error)})"
         ) from None
+
+
+def _line(error: Exception) -> str:
+    """The first line of an error of ONNX Runtime."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _check_signature(session: Any, info: ModelInfo, label: str) -> None:

@@ -175,3 +175,14 @@ heavy = [m for m in ("torch", "onnx", "safetensors", "rich", "tyro", "scipy") if
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_a_model_that_fails_while_running_is_a_user_error(blob_path: Path, monkeypatch) -> None:
+    class Broken:
+        def run(self, outputs, inputs):
+            raise RuntimeError("[ONNXRuntimeError] : 6 : out of memory\nin node 7")
+
+    runtime = OnnxRuntime(blob_path)
+    monkeypatch.setattr(runtime, "_session", Broken())
+    with pytest.raises(UserError, match=r"model\.onnx: fails on a batch of 2;.*out of memory\)"):
+        runtime.run(np.zeros((2, 32, 32, 3), np.uint8))
