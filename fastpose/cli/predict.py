@@ -39,6 +39,7 @@ def run(
         overwrite: Replace an older folder of predictions.
         dry_run: Say what would be done, and stop.
     """
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from fastpose.inference import load
@@ -56,7 +57,8 @@ def run(
     if dry_run:
         print(describe_plan(detector, found, out, options))
         return
-    with Progress(transient=True) as bars:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(name: str, done: int, total: int | None) -> None:
