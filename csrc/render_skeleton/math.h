@@ -78,9 +78,9 @@ FASTPOSE_HD Limb<T> make_limb(T ax, T ay, T bx, T by, T width) {
   const T ex = bx - ax, ey = by - ay;
   const T length = square_root(ex * ex + ey * ey);
   const T check = 16 * (ax * ax + ay * ay + bx * bx + by * by);
-  const bool point = !(length > 0);
-  const T per_length = point ? T(0) : T(1) / length;
   const T spoilt = check - check;  // 0, or NaN if anything overflowed or was not finite
+  const bool point = !(length > 0 && spoilt == 0);  // so that sums of 0 give a gradient of 0
+  const T per_length = point ? T(0) : T(1) / length;
   return {ax + spoilt, ay + spoilt, point ? T(1) : ex * per_length, point ? T(0) : ey * per_length,
           length,      per_length,  point ? T(0) : width / 2};
 }
