@@ -66,9 +66,9 @@ SMALL = Recipe(
     model=KeypointGANConfig(image_size=64, width=16, discriminator_width=32, keypoint_extent=1.3),
     prior=PriorConfig(outside_limit=1.3),
     stages=keypointgan_stages(
-        pretrain_steps=1500, steps=8000, pretrain_batch=32, batch=8, lr_final=0.0, decay_from=0.5
+        pretrain_steps=1500, steps=6000, pretrain_batch=32, batch=8, lr_final=0.0, decay_from=0.5
     ),
-    augmentation=Augmentation(flip=True, scale=0.05, shift=0.03),
+    augmentation=Augmentation(flip=True),
     precision="auto",
     ema_decay=0.995,
     checkpoint_every=500,
