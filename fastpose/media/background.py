@@ -14,7 +14,7 @@ Frames = NDArray[np.uint8]
 # Grey levels by which blurred pixels of two frames of the same empty scene may differ.
 _SAME_PIXEL = 10.0
 # Share of the picture that may differ all the same: less than the smallest person of interest.
-_SAME_SCENE = 0.004
+_SAME_SCENE = 0.001
 # A person who waves passes through the same picture again and again, but does not stay in it.
 _STILL_SECONDS = 1.0
 
@@ -126,6 +126,8 @@ def _empty_frames(
     if count < 4:
         return None
     blurred = box_blur(np.moveaxis(frames.astype(np.float32), 3, 1), 1, passes=2)
+    if max(frames.shape[1:3]) > 96:  # a person is still some pixels wide at half the size
+        blurred = blurred[:, :, ::2, ::2]
     limit = max(_SAME_PIXEL, 2.5 * noise)
     differing = np.zeros((count, count), dtype=np.float32)
     for i in range(count - 1):

@@ -81,7 +81,12 @@ class Figure:
         kept[0] = False
         seed = kept[labels]
         margin = max(1, round(0.06 * max(height, width)))
-        column = np.maximum.accumulate(dilate(seed, margin, margin), axis=0)
+        rows = np.flatnonzero(seed.any(axis=1))
+        # Of somebody who waves one arm the other shoulder is at rest, if there is room for it.
+        aside = margin + round(0.12 * np.ptp(rows)) if len(rows) else margin
+        column = np.maximum.accumulate(dilate(seed, margin, aside), axis=0)
+        if column.mean() > 0.7:
+            column = np.maximum.accumulate(dilate(seed, margin, margin), axis=0)
         if not seed.any() or column.mean() > 0.92:
             # Nothing left to learn the scene from: take both borders for it.
             strip = max(1, width // 16)

@@ -6,9 +6,12 @@ import io
 import os
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import PIL.ImageOps
 from numpy.typing import NDArray
@@ -42,9 +45,24 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     taken.
 
     Raises:
-        UserError: Missing, a folder, empty, not a picture, truncated, or larger than
-            ``max_pixels`` pixels.
+        UserError: Missing, a folder, empty, not a picture, truncated, or larger than ``max_pixels``
+            pixels.
     """
+    with _opened(path, max_pixels) as picture:
+        return _to_rgb(picture)
+
+
+def image_size(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """(width, height) that :func:`read_image` would give, from the file's header; same errors."""
+    with _opened(path, max_pixels) as picture:
+        turned = picture.getexif().get(PIL.ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        width, height = picture.size
+        return (height, width) if turned else (width, height)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], max_pixels: int) -> Iterator[PIL.Image.Image]:
+    """The picture, its pixels not yet decoded; whatever goes wrong inside becomes a UserError."""
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such file; check the path")
@@ -63,7 +81,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
                     f"{path}: {width} x {height} pixels is more than the {max_pixels} allowed; "
                     "make it smaller"
                 )
-            return _to_rgb(picture)
+            yield picture
     except UserError:
         raise
     except PIL.Image.DecompressionBombError:

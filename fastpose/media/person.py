@@ -209,7 +209,7 @@ def _stays(frames: Frames, scene: Background) -> bool:
             places.append(np.searchsorted(columns, np.array([0.05, 0.5, 0.95]) * columns[-1]))
     left, middle, right = np.array(places).T
     travel = np.ptp(middle) / max(1.0, float(np.median(right - left)))
-    return bool(travel < 0.65 and np.percentile(busy[busy > 0], 99) > 0.33)
+    return bool(travel < 0.65 and np.percentile(busy[busy > 0], 99) > 0.29)
 
 
 def _clean(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

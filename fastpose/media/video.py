@@ -57,12 +57,19 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """One decoded frame: ``image`` is RGB uint8 (H, W, 3), ``time`` in seconds (``index / fps``
-    where unknown)."""
+    """One decoded frame.
+
+    Attributes:
+        index: Counted from 0.
+        time: Seconds from the start, ``index / fps`` where the file does not say.
+        image: RGB uint8 (H, W, 3), turned as the file's rotation flag asks.
+        size: (width, height) that ``image`` has or, if it was scaled down on reading, would have.
+    """
 
     index: int
     time: float
     image: Image
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,8 @@ class VideoReader:
                         continue
                     time = frame.time if frame.time is not None else count / self.info.fps
                     end_time = max(end_time, time + 1.0 / self.info.fps)
-                    yield VideoFrame(count, float(time), _to_rgb(frame, self._max_side))
+                    image, size = _to_rgb(frame, self._max_side)
+                    yield VideoFrame(count, float(time), image, size)
                     count += 1
                 break
             except _Damage as damage:
@@ -366,16 +374,17 @@ def _duration(container: Any, stream: Any) -> float | None:
     return None
 
 
-def _to_rgb(frame: Any, max_side: int | None) -> Image:
+def _to_rgb(frame: Any, max_side: int | None) -> tuple[Image, tuple[int, int]]:
     width, height = frame.width, frame.height
+    quarter_turns = round(frame.rotation / 90) % 4  # counter-clockwise, as numpy turns
+    size = (height, width) if quarter_turns % 2 else (width, height)
     if max_side is not None and max(width, height) > max_side:
         scale = max_side / max(width, height)
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
         image = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
     else:
         image = frame.to_ndarray(format="rgb24")
-    quarter_turns = round(frame.rotation / 90) % 4  # counter-clockwise, as numpy turns
-    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
+    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image, size
 
 
 def _short(error: BaseException) -> str:
