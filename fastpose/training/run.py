@@ -61,7 +61,8 @@ class TrainResult:
         step, total_steps: done, and in the whole schedule.
         exit_code: 0, or 130 / 143 where SIGINT / SIGTERM stopped it.
         checkpoint: the newest one; None for a dry run.
-        train_seconds, cpu_seconds: wall and processor time of training, all sessions together.
+        train_seconds, cpu_seconds: wall and processor time of training up to that checkpoint, all
+            sessions together.
     """
 
     run: Path
@@ -188,10 +189,12 @@ def _train(
         console.print(message, markup=False)
 
     clock = Clock(resume(state, checkpoints, stored, report=say))
+    spent = clock.read()
 
     def save(state: TrainState) -> None:
-        timing = clock.read()
-        save_checkpoint(state, checkpoints, stored, timing=timing, keep=recipe.keep_checkpoints)
+        # As the newest checkpoint has it, so that sessions add up without a gap.
+        spent.update(clock.read())
+        save_checkpoint(state, checkpoints, stored, timing=spent, keep=recipe.keep_checkpoints)
 
     for name in (METRICS, TIMING):
         with explained(run / name, name):
@@ -206,7 +209,6 @@ def _train(
         schedule = Schedule(recipe.log_every, recipe.sheet_every, recipe.checkpoint_every)
         train(state, sources, outputs, schedule, stop=stop, signals=signals)
     newest = list_folders(checkpoints)[0]
-    spent = clock.read()
     result = TrainResult(run, state.step, state.total_steps, signals.exit_code, newest, **spent)
     summary = {**asdict(result), "run": str(run), "checkpoint": newest.name}
     with explained(run / SUMMARY, SUMMARY):
