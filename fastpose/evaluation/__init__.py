@@ -1,0 +1,1 @@
+"""How far predicted joints are from labels, always next to the pose prior's own guesses."""
