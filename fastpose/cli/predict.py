@@ -28,8 +28,8 @@ def run(
         sources: Pictures, videos, folders of them, or patterns in quotes.
         out: Folder for poses.jsonl, poses.csv, overlays and report.json.
         crop: Where to look for the person. full: the whole frame. motion: around whoever moves
-            before a fixed camera. follow: around the joints of the frame before. auto: motion for
-            videos in which somebody moves, else full.
+            before a fixed camera. follow: around the joints of the frame before. auto: full for
+            pictures and small square videos, motion for others in which somebody moves.
         boxes: A file of boxes to look at instead, as for 'fastpose prepare'.
         smooth: Calm the joints of videos with a One-Euro filter. It makes them late; the report
             says by how much.

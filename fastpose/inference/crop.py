@@ -8,7 +8,8 @@ decides what its answer is worth.
 ``motion`` windows that stay still, around whoever moves before a fixed camera; reads a video twice
 ``follow`` the box of the previous frame's joints; starts from the whole frame, reads once
 ``boxes``  windows around boxes from a file
-``auto``   pictures: full. Videos: motion where somebody moves, else full
+``auto``   pictures, and square videos at most twice the model's size: full. Other videos: motion
+           where somebody moves, else full
 =========  ======================================================================================
 """
 

@@ -24,6 +24,7 @@ from fastpose.media.person import Track
 Progress = Callable[[int], None]
 
 _PICTURES_FPS = 25.0  # of pictures that are taken for a film
+_CROP = 2  # model sizes; a square video of at most that side is taken whole by `auto`
 _FLICKER = 5  # frames; what is seen for less is nobody
 _SMALLEST = 0.1  # of the frame's height; what is less high is nobody worth a window
 _BRIDGED = 1.0  # seconds without a sight of the person after which the window is given up
@@ -59,7 +60,7 @@ def make_cropper(
                 "--crop follow or --boxes"
             )
         return motion
-    if mode == "auto" and isinstance(source, VideoSource):
+    if mode == "auto" and isinstance(source, VideoSource) and not _is_crop(source, info):
         try:
             motion = motion_crop(source, progress)
         except UserError:  # too small or too damaged to look for people; the run itself will tell
@@ -111,6 +112,12 @@ def windows_from_boxes(source: VideoSource | PictureSource, boxes: BoxFile) -> d
     if not windows:
         raise UserError(f"{boxes.path}: has no box for '{Path(source.name).name}'")
     return windows
+
+
+def _is_crop(source: VideoSource, info: ModelInfo) -> bool:
+    """Whether a video looks like one that was cut around a person already."""
+    width, height = source.size
+    return width == height <= _CROP * info.image_size
 
 
 def _is_person(track: Track, height: int) -> bool:

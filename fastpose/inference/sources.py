@@ -61,6 +61,10 @@ class Source(Protocol):
 class VideoSource:
     """A video file; a damage ends the iteration and is named by `shortfall`.
 
+    Attributes:
+        size: (width, height) in pixels as coded.
+        fps: frames per second.
+
     Raises:
         UserError: missing, empty, or nothing that can be opened as a video.
     """
@@ -71,6 +75,7 @@ class VideoSource:
         self.name = str(path)
         self._reader = VideoReader(path, threads=threads)
         self.fps = self._reader.info.fps
+        self.size = (self._reader.info.width, self._reader.info.height)
         self.expected = self._reader.info.frames_promised
         self._hollow = ""
 

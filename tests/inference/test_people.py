@@ -13,7 +13,7 @@ from fastpose.errors import UserError
 from fastpose.inference.metadata import ModelInfo
 from fastpose.inference.people import make_cropper, motion_crop, windows_from_boxes
 from fastpose.inference.sources import PictureSource, VideoSource
-from fastpose.media.images import write_image
+from fastpose.media.images import resize, write_image
 from fastpose.media.video import VideoWriter
 
 WIDTH, HEIGHT = 192, 108
@@ -96,6 +96,16 @@ def test_auto_takes_a_tiny_video_whole(tmp_path: Path, info: ModelInfo) -> None:
     assert make_cropper(tiny, "auto", None, info).name == "full"
     with pytest.raises(UserError, match="too small to show a person"):
         make_cropper(tiny, "motion", None, info)
+
+
+def test_auto_takes_a_video_that_was_cut_already_whole(tmp_path: Path, info: ModelInfo) -> None:
+    places = [*[None] * 10, *_walk(20, 48, 30), *[None] * 10]
+    for side, name in ((2 * info.image_size, "full"), (108, "motion")):
+        with VideoWriter(tmp_path / f"{side}.mp4", 10.0, (side, side), threads=1) as writer:
+            for x in places:
+                image = _scene(x if x is None else x * side / 64)[:, :108]
+                writer.add(resize(image, (side, side)))
+        assert make_cropper(VideoSource(tmp_path / f"{side}.mp4"), "auto", None, info).name == name
 
 
 def test_pictures_can_be_taken_for_a_film(tmp_path: Path, info: ModelInfo) -> None:
