@@ -80,13 +80,13 @@ class Figure:
         kept = areas >= 0.03 * max(1, seed.sum())
         kept[0] = False
         seed = kept[labels]
-        margin = max(1, round(0.06 * max(height, width)))
-        rows = np.flatnonzero(seed.any(axis=1))
-        # Of somebody who waves one arm the other shoulder is at rest, if there is room for it.
-        aside = margin + round(0.12 * np.ptp(rows)) if len(rows) else margin
-        column = np.maximum.accumulate(dilate(seed, margin, aside), axis=0)
-        if column.mean() > 0.7:
-            column = np.maximum.accumulate(dilate(seed, margin, margin), axis=0)
+        column = np.ones((height, width), dtype=bool)
+        for reach in (0.15, 0.1, 0.06):
+            # Of somebody who waves one arm the other shoulder is at rest, if there is room for it.
+            above, aside = (max(1, round(r * max(height, width))) for r in (0.06, reach))
+            column = np.maximum.accumulate(dilate(seed, above, aside), axis=0)
+            if column.mean() <= 0.6:
+                break
         if not seed.any() or column.mean() > 0.92:
             # Nothing left to learn the scene from: take both borders for it.
             strip = max(1, width // 16)
