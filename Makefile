@@ -36,7 +36,7 @@ lint: .venv/.ready
 	$(BIN)/pyright
 
 demo: build
-	$(BIN)/python demo/run.py $(if $(SHORT),--short)
+	$(BIN)/python examples/demo.py $(if $(SHORT),--short)
 
 clean:
 	rm -rf build dist fastpose.egg-info fastpose/*.so
