@@ -86,7 +86,7 @@ Mean joint distance in percent of the picture's side; no label was used in train
 
 {table}
 
-- training: {figures["train_steps"]} steps, {figures["train_seconds"]:.0f} s, {figures["cores"]} cores
+- training: {figures["train_steps"]} steps, {figures["train_seconds"]:.0f} s on {os.cpu_count()} cores
 - export: within {figures["export_max_error_px"]:.4f} px of the trained model
 - inference: {figures["inference_fps"]:.0f} frames/s in the model, {end_to_end:.0f} with decoding,
   drawing and encoding; {figures["video_frames"]} frames in, {figures["video_frames"]} accounted for
