@@ -1,0 +1,124 @@
+"""The machine code of the CUDA kernels keeps to its budgets, where there is nvcc and no GPU needed.
+
+What is read is the library that was built. `python -m benchmarks.machine_code` prints the figures.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benchmarks.machine_code import (
+    LIBRARY,
+    Kernel,
+    architectures,
+    find_cuobjdump,
+    kernels,
+    newest_source,
+)
+from fastpose import _native
+
+ARCHS = {"sm_80", "sm_90", "sm_120"}
+# Registers per thread that the launch bounds of csrc/render_skeleton allow.
+REGISTERS = {
+    "render_skeleton_forward_kernel<": 64,
+    "render_skeleton_forward_strided_kernel<float": 64,
+    "render_skeleton_forward_strided_kernel<double": 128,
+    "render_skeleton_backward_kernel<float": 80,
+    "render_skeleton_backward_kernel<double": 128,
+    "render_skeleton_backward_finish_kernel<": 64,
+}
+# Instructions that one limb may cost one pixel in float32, in the loop that tries limbs.
+INSTRUCTIONS = {
+    r"forward_kernel<\w+, Line>": 9,
+    r"forward_kernel<\w+, Bar>": 12,
+    r"forward_strided_kernel<float, Line>": 10.5,
+    r"forward_strided_kernel<float, Bar>": 13.5,
+    r"backward_kernel<float, \w+, Line>": 11,
+    r"backward_kernel<float, \w+, Bar>": 14,
+}
+# How the kernels with packed pixels move them: 16 bytes for each store, 4 pixels for each load.
+MOVES = {
+    r"forward_kernel<\w+, \w+>": r"STG\.E\.128",
+    r"backward_kernel<float, float, \w+>": r"LDG\.E\.128",
+    r"backward_kernel<float, (__half|__nv_bfloat16), \w+>": r"LDG\.E\.64",
+}
+
+
+@pytest.fixture(scope="session")
+def cuobjdump() -> str:
+    """The disassembler; skips where there is nothing to disassemble."""
+    found = find_cuobjdump()
+    if found is None:
+        pytest.skip("no cuobjdump: install the CUDA toolkit or Triton")
+    if not LIBRARY.is_file():
+        pytest.skip(f"no {LIBRARY.name}: 'make build' makes it where nvcc is")
+    if LIBRARY.stat().st_mtime < newest_source():
+        pytest.skip(f"{LIBRARY.name} is older than its sources: run 'make build'")
+    return found
+
+
+@pytest.fixture(scope="session")
+def hopper(cuobjdump: str) -> list[Kernel]:
+    """All kernels of the library for the H100 and H200."""
+    return kernels(LIBRARY, cuobjdump, "sm_90")
+
+
+def matching(found: list[Kernel], pattern: str) -> list[Kernel]:
+    """Kernels whose name fits; there must be some."""
+    fitting = [kernel for kernel in found if re.search(pattern, kernel.name)]
+    assert fitting, f"no kernel is called {pattern}"
+    return fitting
+
+
+def test_there_is_machine_code_for_every_architecture(cuobjdump: str) -> None:
+    asked = {f"sm_{arch}" for arch in _native.build_info()["cuda_archs"].split()}
+    if not asked >= ARCHS:
+        pytest.skip("built for other architectures (FASTPOSE_CUDA_ARCHS)")
+    names = architectures(LIBRARY, cuobjdump)
+    assert names["sm_90"] and names["sm_80"] == names["sm_90"] == names["sm_120"]
+
+
+def test_no_spills_and_no_local_memory(hopper: list[Kernel]) -> None:
+    assert [k.name for k in hopper if k.stack or k.local or k.count(r"\b(LDL|STL)\b")] == []
+
+
+def test_registers(hopper: list[Kernel]) -> None:
+    counted = set()
+    for prefix, most in REGISTERS.items():
+        for kernel in matching(hopper, "^" + prefix):
+            assert kernel.registers <= most, kernel.name
+            counted.add(kernel.name)
+    assert counted == {k.name for k in hopper}, "a kernel without a budget"
+
+
+@pytest.mark.parametrize("pattern", INSTRUCTIONS)
+def test_instructions_per_limb_and_pixel(hopper: list[Kernel], pattern: str) -> None:
+    for kernel in matching(hopper, pattern):
+        assert 5 < kernel.per_limb_and_pixel <= INSTRUCTIONS[pattern], kernel.name
+
+
+@pytest.mark.parametrize("pattern", MOVES)
+def test_wide_loads_and_stores(hopper: list[Kernel], pattern: str) -> None:
+    for kernel in matching(hopper, pattern):
+        assert kernel.count(MOVES[pattern]), kernel.name
+
+
+def test_the_loop_over_limbs_is_tight(hopper: list[Kernel]) -> None:
+    """Limbs come from shared memory 16 bytes at a time; roots and exponentials stay outside."""
+    for kernel in matching(hopper, r"ward_kernel<(float, )?\w+, (Line|Bar)>"):
+        loop = "\n".join(kernel.search_loop())
+        assert "LDS.128" in loop, kernel.name
+        assert not re.search(r"MUFU|CALL|LDG|BAR|SHFL", loop), kernel.name
+
+
+def test_clamping_costs_no_instruction(hopper: list[Kernel]) -> None:
+    for kernel in matching(hopper, r"forward_kernel<\w+, Line>"):
+        loop = "\n".join(kernel.search_loop())
+        assert loop.count("FFMA.SAT") == kernel.pixels, kernel.name
+        assert loop.count("FMNMX") == kernel.pixels, kernel.name
+
+
+def test_no_float_atomics(hopper: list[Kernel]) -> None:
+    assert [k.name for k in hopper if k.count(r"\b(ATOM|ATOMS|ATOMG|RED)\b")] == []
