@@ -31,6 +31,7 @@ from fastpose.data.silhouette_match import (
 from fastpose.errors import UserError
 
 _HEIGHT_STEP, _TOP_STEP = 0.11, 0.045  # of the search, in logarithms and in sides of the crop
+SYNTHETIC = "fastpose synthesize"  # who made clips whose masks are exact
 _SEARCH_FRAMES = 5  # frames of each clip that the search for its framing looks at
 
 
@@ -117,21 +118,22 @@ def fit_prior(
     if not isinstance(bank, PoseBank):
         raise UserError("fit: needs a prior of 3D poses; 2D points have no view to choose")
     rng = np.random.default_rng(seed)
-    found = {clip.name: clip_silhouettes(clip, options.frames_per_clip) for clip in store.clips}
-    masks = {name: m for name, m in found.items() if len(m)}
+    exact = store.info.get("made_by") == SYNTHETIC
+    found = [clip_silhouettes(clip, options.frames_per_clip, stored=exact) for clip in store.clips]
+    used = [i for i, m in enumerate(found) if len(m)]
+    masks = [found[i] for i in used]
     if not masks:
         raise UserError(
             f"{store.path}: no clip shows a person against a still background; "
             "set the prior's height and top by hand"
         )
-    few = recombine(
-        bank.take(bank.draw(options.poses // 10, rng)), options.recombination, rng, bank
-    )
-    thickness, framings = _find_framings(list(masks.values()), few, config, options)
+    few = bank.take(bank.draw(options.poses // 10, rng))
+    few = recombine(few, options.recombination, rng, bank)
+    thickness, framings = _find_framings(masks, few, config, options)
     poses = recombine(bank.take(bank.draw(options.poses, rng)), options.recombination, rng, bank)
     yaws, density = likely_yaws(config, options.yaw_step)
     views = make_views(poses, yaws, density, config.pitch_mean, thickness)
-    table, overlap = _match_clips(list(masks.values()), framings, poses, views, config, options)
+    table, overlap = _match_clips(masks, framings, poses, views, config, options)
     fitted = _fitted_config(config, table, path)
     report: dict[str, object] = {
         "clips": len(store.clips),
@@ -143,24 +145,29 @@ def fit_prior(
         "side_share": fitted.side_share,
         "cut_share": round(float(table.weight[table.ground > 1.0].sum()), 4),
         "framings": {
-            name: {"height": round(f.height, 4), "top": round(f.top, 4)}
-            for name, f in zip(masks, framings, strict=True)
+            store.clips[i].name: {"height": round(f.height, 4), "top": round(f.top, 4)}
+            for i, f in zip(used, framings, strict=True)
         },
     }
     table.save(path, report)
     return PriorFit(table, fitted, report)
 
 
-def clip_silhouettes(clip: Clip, count: int) -> np.ndarray:
-    """(n,GRID,GRID) of up to ``count`` frames spread over the clip, those without a person left out."""
+def clip_silhouettes(clip: Clip, count: int, *, stored: bool = False) -> np.ndarray:
+    """(n,GRID,GRID) of up to ``count`` frames spread over the clip, without empty ones.
+
+    ``stored`` takes the masks that the clip carries, which should be exact: the framing is found
+    from the silhouettes' outlines, and soft or wide ones mislead it.
+    """
     frames = clip.frames
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int))
-    if clip.mask is not None:
-        found = shrink(np.asarray(clip.mask[chosen])[..., None], GRID)[..., 0] / 255.0
+    if stored and clip.mask is not None:
+        found = np.asarray(clip.mask[chosen], np.float32) / 255.0
     else:
-        found = shrink(silhouettes(np.asarray(frames))[chosen][..., None], GRID)[..., 0]
-    area = found.mean(axis=(1, 2))
-    return found[(area > 0.01) & (area < 0.6) & (area > 0.4 * np.median(area))]
+        found = silhouettes(np.asarray(frames))[chosen]
+    small = shrink(found[..., None], GRID)[..., 0]
+    area = small.mean(axis=(1, 2))
+    return small[(area > 0.01) & (area < 0.6) & (area > 0.4 * np.median(area))]
 
 
 def likely_yaws(config: PriorConfig, step: float) -> tuple[np.ndarray, np.ndarray]:
