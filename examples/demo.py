@@ -79,14 +79,14 @@ def report(out: Path, work: Path, *, train_seconds: float, seconds: float) -> No
     table = "\n".join(
         ["| on clips of other actors | plain | sides forgiven |", "|---|---:|---:|", *lines]
     )
-    end_to_end = figures["inference_end_to_end_fps"]
+    end_to_end, cores = figures["inference_end_to_end_fps"], figures["cores"]
     text = f"""# What the demo reached
 
 Mean joint distance in percent of the picture's side; no label was used in training.
 
 {table}
 
-- training: {figures["train_steps"]} steps, {figures["train_seconds"]:.0f} s on {os.cpu_count()} cores
+- training: {figures["train_steps"]} steps in {figures["train_seconds"]:.0f} s, {cores} cores
 - export: within {figures["export_max_error_px"]:.4f} px of the trained model
 - inference: {figures["inference_fps"]:.0f} frames/s in the model, {end_to_end:.0f} with decoding,
   drawing and encoding; {figures["video_frames"]} frames in, {figures["video_frames"]} accounted for
