@@ -50,7 +50,7 @@ def draw_skeleton(
     count = len(skeleton.joints)
     if points.shape != (count, 2):
         raise ValueError(f"points: expected ({count}, 2) for '{skeleton.name}', got {points.shape}")
-    shown = np.isfinite(points).all(axis=1)
+    shown: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=1))
     if confidence is not None:
         shown &= np.asarray(confidence) >= threshold
     out = np.array(image, dtype=np.uint8)

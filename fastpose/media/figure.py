@@ -20,7 +20,7 @@ from fastpose.media.filters import (
     local_range,
 )
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 _BINS = 16  # per colour axis
 _BANDS = 6  # the scene's colours are learned by height: wall, floor

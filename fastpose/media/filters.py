@@ -1,6 +1,7 @@
 """The few image filters that finding a person needs, in plain numpy.
 
-All work on the last two axes (H, W) of float32 arrays; edges are replicated.
+All work on the last two axes (H, W) of float32 arrays; edges are
+replicated.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 
 def box_blur(values: Array, radius: int, *, passes: int = 1) -> Array:

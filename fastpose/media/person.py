@@ -16,7 +16,7 @@ from fastpose.media.figure import Figure
 from fastpose.media.filters import box_blur, dilate, label_components
 from fastpose.media.stabilize import ShakeMeter, translate
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 _SHAKY = 0.3  # pixels of the analysed frames: standard deviation from which a camera trembles
 _FIGURE_SAMPLES = 48

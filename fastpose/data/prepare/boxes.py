@@ -21,6 +21,7 @@ from typing import Any
 from fastpose.errors import UserError
 from fastpose.media.person import Track
 
+Box = tuple[float, float, float, float]
 _COLUMNS = ("source", "frame", "x0", "y0", "x1", "y1")
 
 
@@ -33,7 +34,7 @@ class BoxFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._tracks: dict[str, dict[str, dict[int, tuple[float, ...]]]] = {}
+        self._tracks: dict[str, dict[str, dict[int, Box]]] = {}
         if not self.path.is_file():
             raise UserError(f"{self.path}: no such file of boxes; check the path")
         rows = _json_rows if self.path.suffix.lower() == ".json" else _csv_rows
@@ -96,17 +97,17 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield f"entry {i}", row
 
 
-def _parse(place: str, row: Mapping[str, Any]) -> tuple[str, str, int, tuple[float, ...]]:
+def _parse(place: str, row: Mapping[str, Any]) -> tuple[str, str, int, Box]:
     for column in _COLUMNS:
         if row.get(column) in (None, ""):
             raise UserError(f"{place}: lacks {column}; expected {', '.join(_COLUMNS)}")
     try:
         frame = int(row["frame"])
-        box = tuple(float(row[c]) for c in _COLUMNS[2:])
+        x0, y0, x1, y1 = (float(row[c]) for c in _COLUMNS[2:])
     except (TypeError, ValueError):
         values = ", ".join(str(row[c])[:20] for c in _COLUMNS[1:])
         raise UserError(f"{place}: frame, x0, y0, x1, y1 must be numbers, not {values}") from None
-    x0, y0, x1, y1 = box
+    box = (x0, y0, x1, y1)
     if frame < 0 or not all(map(math.isfinite, box)) or x1 <= x0 or y1 <= y0:
         raise UserError(
             f"{place}: expected frame >= 0, x1 > x0 and y1 > y0, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,9 +91,7 @@ def _mask(shot: Shot, image: Frames) -> NDArray[np.float32]:
     return shot.finder.look(resize(image, (width, height))).mask
 
 
-def _cut_small(
-    picture: NDArray[np.generic], window: Window, size: tuple[int, int], side: int
-) -> Frames:
+def _cut_small(picture: NDArray[Any], window: Window, size: tuple[int, int], side: int) -> Frames:
     """The window cut out of a reduced picture (H, W[, 3]) of a source of ``size``.
 
     Reduced pictures may be a fraction of a pixel off the source's aspect; the wider axis decides.
