@@ -60,15 +60,16 @@ class RunLog:
 
     Args:
         folder: the run directory.
+        start: the step at which training begins or goes on.
         stop: the step at which training will stop.
         clock: see :class:`Clock`.
         console: where to report; by default standard output.
     """
 
     def __init__(
-        self, folder: Path, *, stop: int, clock: Clock, console: Console | None = None
+        self, folder: Path, *, start: int, stop: int, clock: Clock, console: Console | None = None
     ) -> None:
-        self._folder, self._stop, self._clock = folder, stop, clock
+        self._folder, self._start, self._stop, self._clock = folder, start, stop, clock
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._progress: Progress | None = None
         self._task = TaskID(0)
@@ -86,7 +87,9 @@ class RunLog:
                 TextColumn("{task.fields[losses]}"),
                 console=self._console,
             )
-            self._task = self._progress.add_task("", total=self._stop, rate="", losses="")
+            self._task = self._progress.add_task(
+                "", total=self._stop, completed=self._start, rate="", losses=""
+            )
             self._progress.start()
         return self
 
@@ -131,11 +134,14 @@ class RunLog:
         self._images, self._last = 0, now
 
     def _show(self, state: TrainState, stage: str, means: Mapping[str, float], rate: float) -> None:
-        losses = " ".join(f"{k}={v:.4g}" for k, v in means.items() if k.count("/") == 1)
+        losses = {name: value for name, value in means.items() if name.count("/") == 1}
+        if self._progress is not None:  # a narrow line: the sums of each phase
+            losses = {n.split("/")[0]: v for n, v in losses.items() if n.endswith("/total")}
+        shown = " ".join(f"{name}={value:.4g}" for name, value in losses.items())
         if self._progress is not None:
-            self._progress.update(self._task, rate=f"{rate:.1f} images/s", losses=losses)
+            self._progress.update(self._task, rate=f"{rate:.1f} images/s", losses=shown)
             return
-        self.say(f"{stage} {state.step}/{self._stop}  {rate:.1f} images/s  {losses}")
+        self.say(f"{stage} {state.step}/{self._stop}  {rate:.1f} images/s  {shown}")
 
     def _append(self, name: str, line: Mapping[str, Any]) -> None:
         path = self._folder / name

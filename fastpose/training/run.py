@@ -204,7 +204,8 @@ def _train(
     else:
         save(state)  # whatever prevents a checkpoint shows now, and not after an hour
     sheets = SheetWriter(run / "sheets", sources, seed=recipe.seed)
-    with StopSignals() as signals, RunLog(run, stop=stop, clock=clock, console=console) as log:
+    lines = RunLog(run, start=state.step, stop=stop, clock=clock, console=console)
+    with StopSignals() as signals, lines as log:
         outputs = Outputs(log, save, sheets.write, run / "failed")
         schedule = Schedule(recipe.log_every, recipe.sheet_every, recipe.checkpoint_every)
         train(state, sources, outputs, schedule, stop=stop, signals=signals)

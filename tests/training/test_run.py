@@ -87,6 +87,17 @@ def test_a_run_is_repeated_exactly_in_pieces(finished: tuple[Path, str], tmp_pat
     assert len(json.loads((pieces / "environment.json").read_text())["sessions"]) == 4
 
 
+def test_optimizers_too_are_the_same_in_mid_stage(tmp_path: Path) -> None:
+    for name, pieces in (("a", (8,)), ("b", (6, 8))):
+        (tmp_path / name).mkdir()
+        for steps in pieces:
+            start(tmp_path / name, steps=steps, resume=True)
+    file = "run/checkpoints/step_000008/optimizer.safetensors"
+    a, b = load_file(tmp_path / "a" / file), load_file(tmp_path / "b" / file)
+    assert len(a) > 100 and a.keys() == b.keys()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
 def test_a_finished_run_is_not_trained_further(finished: tuple[Path, str]) -> None:
     folder, text = finished[0], io.StringIO()
     result = start(folder, resume=True, console=Console(file=text, width=500))

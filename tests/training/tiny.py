@@ -129,7 +129,7 @@ def tiny_run(
     folder.mkdir(exist_ok=True)
     keep_until(folder / "metrics.jsonl", state.step)
     console = Console(file=open("/dev/null", "w"))  # noqa: SIM115
-    with RunLog(folder, stop=stop, clock=Clock(), console=console) as log:
+    with RunLog(folder, start=state.step, stop=stop, clock=Clock(), console=console) as log:
         outputs = Outputs(
             log=log,
             checkpoint=lambda s: save_checkpoint(s, checkpoints, CONFIG, keep=keep),
