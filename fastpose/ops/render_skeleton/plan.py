@@ -53,7 +53,6 @@ def plan_for(limbs: Any, channels: Any, widths: Any, device: torch.device) -> Pl
     return _plan(_freeze_limbs(limbs), channels, widths, device)
 
 
-@torch.compiler.assume_constant_result
 def _plan(
     limbs: tuple[tuple[End, End], ...],
     channels: tuple[int, ...] | None,
@@ -68,6 +67,11 @@ def _plan(
         if type(plan.packed) is Tensor:  # no fake tensor may outlive its tracing
             _plans[key] = plan
     return plan
+
+
+# What torch.compiler.assume_constant_result does, without its import of torch._dynamo: that takes
+# seconds, and everybody who imports fastpose.ops would pay for it.
+_plan._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def _make_plan(
