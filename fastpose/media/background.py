@@ -91,7 +91,8 @@ class Background:
                 if chosen.sum() >= 0.01 * chosen.size:
                     values.append(float(np.median(reference[chosen])))
                     medians.append(float(np.clip(np.median(change[chosen]), -60, 60)))
-            offset[..., channel] = np.interp(reference, values, medians)
+            curve = np.interp(np.arange(256), values, medians).astype(np.float32)
+            offset[..., channel] = curve[reference]
         return offset
 
 

@@ -72,7 +72,7 @@ class Figure:
         return _sigmoid(evidence)
 
     def _column(self) -> NDArray[np.bool_]:
-        """Where the person may be: about anything that moves, and everything below it."""
+        """Where the person may be: about and between what moves, and everything below it."""
         height, width = self.moving.shape
         seed = box_blur(self.moving.astype(np.float32), 1) > 0.4
         labels, count = label_components(seed)
@@ -85,6 +85,9 @@ class Figure:
             # Of somebody who waves one arm the other shoulder is at rest, if there is room for it.
             above, aside = (max(1, round(r * max(height, width))) for r in (0.06, reach))
             column = np.maximum.accumulate(dilate(seed, above, aside), axis=0)
+            # Between two moving arms is a body, even if that is at rest.
+            right = np.maximum.accumulate(column, axis=1)
+            column = right & np.maximum.accumulate(column[:, ::-1], axis=1)[:, ::-1]
             if column.mean() <= 0.6:
                 break
         if not seed.any() or column.mean() > 0.92:

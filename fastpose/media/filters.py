@@ -1,7 +1,6 @@
 """The few image filters that finding a person needs, in plain numpy.
 
-All work on the last two axes (H, W) of float32 arrays; edges are
-replicated.
+All work on the last two axes (H, W) of float32 arrays; edges are replicated.
 """
 
 from __future__ import annotations
