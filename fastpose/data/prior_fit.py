@@ -31,7 +31,6 @@ from fastpose.data.silhouette_match import (
 from fastpose.errors import UserError
 
 _HEIGHT_STEP, _TOP_STEP = 0.11, 0.045  # of the search, in logarithms and in sides of the crop
-SYNTHETIC = "fastpose synthesize"  # who made clips whose masks are exact
 _SEARCH_FRAMES = 5  # frames of each clip that the search for its framing looks at
 
 
@@ -118,8 +117,7 @@ def fit_prior(
     if not isinstance(bank, PoseBank):
         raise UserError("fit: needs a prior of 3D poses; 2D points have no view to choose")
     rng = np.random.default_rng(seed)
-    exact = store.info.get("made_by") == SYNTHETIC
-    found = [clip_silhouettes(clip, options.frames_per_clip, stored=exact) for clip in store.clips]
+    found = [clip_silhouettes(clip, options.frames_per_clip) for clip in store.clips]
     used = [i for i, m in enumerate(found) if len(m)]
     masks = [found[i] for i in used]
     if not masks:
@@ -153,19 +151,23 @@ def fit_prior(
     return PriorFit(table, fitted, report)
 
 
-def clip_silhouettes(clip: Clip, count: int, *, stored: bool = False) -> np.ndarray:
+def clip_silhouettes(clip: Clip, count: int) -> np.ndarray:
     """(n,GRID,GRID) of up to ``count`` frames spread over the clip, without empty ones.
 
-    ``stored`` takes the masks that the clip carries, which should be exact: the framing is found
-    from the silhouettes' outlines, and soft or wide ones mislead it.
+    The clip's stored masks serve only where none are found: the framing follows from the
+    silhouettes' outlines, and masks with soft or wide edges mislead it.
     """
     frames = clip.frames
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int))
-    if stored and clip.mask is not None:
-        found = np.asarray(clip.mask[chosen], np.float32) / 255.0
-    else:
-        found = silhouettes(np.asarray(frames))[chosen]
-    small = shrink(found[..., None], GRID)[..., 0]
+    found = _not_empty(silhouettes(np.asarray(frames))[chosen])
+    if not len(found) and clip.mask is not None:
+        found = _not_empty(np.asarray(clip.mask[chosen], np.float32) / 255.0)
+    return found
+
+
+def _not_empty(masks: np.ndarray) -> np.ndarray:
+    """The masks (n,s,s) that show someone, at the grid's resolution."""
+    small = shrink(masks[..., None], GRID)[..., 0]
     area = small.mean(axis=(1, 2))
     return small[(area > 0.01) & (area < 0.6) & (area > 0.4 * np.median(area))]
 
