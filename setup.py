@@ -66,7 +66,7 @@ def torch_version(folder: Path) -> str:
 def find_torch() -> tuple[Path, str]:
     """The folder and version of the torch to build against; stops with a message without one."""
     candidates = torch_candidates()
-    looked = ", ".join(f"{how} ({folder})" if folder else how for how, folder in candidates)
+    looked = ", ".join(f"{how}={folder}" if how.isupper() else how for how, folder in candidates)
     for _, folder in candidates:
         if folder is None or not (folder / "include/torch/csrc/stable/library.h").is_file():
             continue
