@@ -38,12 +38,12 @@ template <bool kWide, typename V>
 FASTPOSE_INLINE void smallest_squares(const LimbTable<typename V::scalar>& limbs,
                                       const int16_t* list, int count, V pixel_x,
                                       const typename V::scalar* y, V (&best)[kTileRows]) {
-  const Ruler<kWide, V> first(limbs, list[0], pixel_x);
-  for (int r = 0; r < kTileRows; ++r) best[r] = squared_distance(first.at(V(y[r])));
+  const Ruler<kWide, V> first(limbs, list[0], pixel_x, y);
+  for (int r = 0; r < kTileRows; ++r) best[r] = squared_distance(first.at(r));
   for (int i = 1; i < count; ++i) {
-    const Ruler<kWide, V> ruler(limbs, list[i], pixel_x);
+    const Ruler<kWide, V> ruler(limbs, list[i], pixel_x, y);
     for (int r = 0; r < kTileRows; ++r) {
-      best[r] = minimum(squared_distance(ruler.at(V(y[r]))), best[r]);
+      best[r] = minimum(squared_distance(ruler.at(r)), best[r]);
     }
   }
 }
@@ -100,44 +100,55 @@ FASTPOSE_INLINE V pixel_weight(V grad, V squared, V scale, V eps) {
   return grad * inverse * power_of_two(scale * ((squared + eps) * inverse));
 }
 
+// Tile by tile, so that few numbers are added to a large one and rounding errors stay small.
+template <typename V>
+FASTPOSE_INLINE void add(LimbSums<V>& sums, const LimbSums<V>& tile) {
+  sums.start = sums.start + tile.start;
+  sums.end = sums.end + tile.end;
+  sums.across = sums.across + tile.across;
+  sums.turn = sums.turn + tile.turn;
+}
+
 template <bool kWide, int kProfile, typename V>
 FASTPOSE_INLINE void sum_of_tile(const LimbTable<typename V::scalar>& limbs, const int16_t* list,
                                  int count, V pixel_x, const typename V::scalar* y,
                                  const V (&grad)[kTileRows], V scale, V eps, LimbSums<V>* sums) {
   using T = typename V::scalar;
+  const V zero(T(0));
+  const LimbSums<V> none{zero, zero, zero, zero};
   if (count == 1) {
-    const Ruler<kWide, V> ruler(limbs, list[0], pixel_x);
-    LimbSums<V> total = sums[list[0]];
+    const Ruler<kWide, V> ruler(limbs, list[0], pixel_x, y);
+    LimbSums<V> total = none;
     for (int r = 0; r < kTileRows; ++r) {
-      const Nearest<V> near = ruler.at(V(y[r]));
+      const Nearest<V> near = ruler.at(r);
       const V k = pixel_weight<kProfile>(grad[r], squared_distance(near), scale, eps);
       accumulate<kWide>(total, near, k);
     }
-    sums[list[0]] = total;
+    add(sums[list[0]], total);
     return;
   }
   V best[kTileRows], winner[kTileRows];
-  const Ruler<kWide, V> first(limbs, list[0], pixel_x);
+  const Ruler<kWide, V> first(limbs, list[0], pixel_x, y);
   for (int r = 0; r < kTileRows; ++r) {
-    best[r] = squared_distance(first.at(V(y[r])));
+    best[r] = squared_distance(first.at(r));
     winner[r] = V(T(0));
   }
   for (int i = 1; i < count; ++i) {
-    const Ruler<kWide, V> ruler(limbs, list[i], pixel_x);
+    const Ruler<kWide, V> ruler(limbs, list[i], pixel_x, y);
     for (int r = 0; r < kTileRows; ++r) {
-      best[r] = choose_less(squared_distance(ruler.at(V(y[r]))), best[r], winner[r], V(T(i)));
+      best[r] = choose_less(squared_distance(ruler.at(r)), best[r], winner[r], V(T(i)));
     }
   }
   for (int r = 0; r < kTileRows; ++r) {
     best[r] = pixel_weight<kProfile>(grad[r], best[r], scale, eps);
   }
   for (int i = 0; i < count; ++i) {
-    const Ruler<kWide, V> ruler(limbs, list[i], pixel_x);
-    LimbSums<V> total = sums[list[i]];
+    const Ruler<kWide, V> ruler(limbs, list[i], pixel_x, y);
+    LimbSums<V> total = none;
     for (int r = 0; r < kTileRows; ++r) {
-      accumulate<kWide>(total, ruler.at(V(y[r])), keep_equal(best[r], winner[r], V(T(i))));
+      accumulate<kWide>(total, ruler.at(r), keep_equal(best[r], winner[r], V(T(i))));
     }
-    sums[list[i]] = total;
+    add(sums[list[i]], total);
   }
 }
 

@@ -78,29 +78,34 @@ struct LimbTable {
   }
 };
 
-// One limb against pixels, spread over a vector.
+// One limb, spread over vectors, against the pixels of a tile: a vector of columns, kTileRows rows.
+// Differences from the limb's start are taken first: near it they are exact, and it is there that
+// the value is steep.
 template <bool kWide, typename V>
 struct Ruler {
   using T = typename V::scalar;
   V dx, dy, length, half_width, along_start, across_start;
+  alignas(64) T below[kTileRows];
 
-  FASTPOSE_INLINE Ruler(const LimbTable<T>& limbs, int e, V pixel_x)
+  FASTPOSE_INLINE Ruler(const LimbTable<T>& limbs, int e, V pixel_x, const T* pixel_y)
       : dx(limbs.dx[e]), dy(limbs.dy[e]), length(limbs.length[e]), half_width(limbs.half_width[e]) {
-    const V x = pixel_x - V(limbs.x[e]), y = V(T(0) - limbs.y[e]);
-    along_start = multiply_add(dx, x, dy * y);
-    across_start = multiply_add(V(T(0) - limbs.dy[e]), x, dx * y);
+    const V x = pixel_x - V(limbs.x[e]);
+    along_start = dx * x;
+    across_start = V(T(0) - limbs.dy[e]) * x;
+    for (int r = 0; r < kTileRows; ++r) below[r] = pixel_y[r] - limbs.y[e];
   }
 
-  FASTPOSE_INLINE Nearest<V> at(V pixel_y) const {
-    return nearest_point<kWide>(multiply_add(dy, pixel_y, along_start),
-                                multiply_add(dx, pixel_y, across_start), length, half_width);
+  FASTPOSE_INLINE Nearest<V> at(int row) const {
+    const V y(below[row]);
+    return nearest_point<kWide>(multiply_add(dy, y, along_start), multiply_add(dx, y, across_start),
+                                length, half_width);
   }
 };
 
 template <typename V>
 struct Bound {
-  V distance, rise_x,
-      rise_y;  // at the centre; the bound's rise from there to the rectangle's sides
+  V distance;        // at the centre
+  V rise_x, rise_y;  // of the bound, from there to the rectangle's sides
 };
 
 // The lower bound of a limb's distance within a rectangle (half_x, half_y) about a centre that lies

@@ -73,7 +73,7 @@ class Operator:
         if backend == "reference":
             return getattr(self, role).reference
         if backend == "triton":
-            return getattr(_module(self.name, "triton"), role)
+            return getattr(module_of(self.name, "triton"), role)
         return self.overload(role)
 
     def owner(self, device: str) -> str:
@@ -124,7 +124,7 @@ def register(
 def has_triton(name: str) -> bool:
     """Whether the operator has Triton kernels and Triton is installed."""
     try:
-        _module(name, "triton")
+        module_of(name, "triton")
     except ImportError:
         return False
     return True
@@ -138,7 +138,8 @@ def _overload(name: str, role: str) -> Callable[..., Any]:
 
 
 @cache
-def _module(name: str, part: str) -> ModuleType:
+def module_of(name: str, part: str) -> ModuleType:
+    """The module `part` of an operator's folder."""
     return importlib.import_module(f"fastpose.ops.{name}.{part}")
 
 

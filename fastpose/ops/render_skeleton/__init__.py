@@ -137,7 +137,7 @@ def render_skeleton(
 
 
 class _RenderInto(torch.autograd.Function):
-    """Drawing into a given tensor. What `out` held before is lost, so it gets no gradient."""
+    """Drawing into a given tensor. What `out` held before is lost, so its gradient is 0."""
 
     @staticmethod
     def forward(ctx: Any, out: Tensor, backend: str | None, *args: Any) -> Tensor:
@@ -156,7 +156,9 @@ class _RenderInto(torch.autograd.Function):
         role = "backward"
         run = OPERATOR.overload(role) if backend is None else OPERATOR.using(backend, role)
         grad_points = run(grad_output, *ctx.saved_tensors, limbs, *fall_off)
-        return None, None, grad_points, *(None,) * 7
+        # Not None: where `out` is a part of a buffer, torch would drop the buffer's gradient.
+        grad_out = torch.zeros_like(grad_output) if ctx.needs_input_grad[0] else None
+        return grad_out, None, grad_points, *(None,) * 7
 
 
 def _check_call(points: Any, size: Any, sharpness: Any, profile: Any, eps: Any) -> tuple[int, int]:
@@ -172,7 +174,7 @@ def _check_call(points: Any, size: Any, sharpness: Any, profile: Any, eps: Any) 
             raise TypeError(f"size must be an integer or a pair (H, W) of them, got {size!r}")
         if side < 1:
             raise ValueError(f"size must be at least 1 pixel, got {size!r}")
-    if profile not in PROFILES:
+    if not isinstance(profile, str) or profile not in PROFILES:
         raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
     for name, value, least in (("sharpness", sharpness, 0.0), ("eps", eps, SMALLEST_EPS)):
         if isinstance(value, bool) or not isinstance(value, (int, float)):

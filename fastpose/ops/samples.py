@@ -1,0 +1,75 @@
+"""What an operator's room offers to the generic tests and benchmarks: see `tests/ops/`.
+
+`fastpose/ops/<operator>/samples.py` has
+
+- ``samples(dtype, device)``: named calls that cover the operator's corners;
+- ``random_problem(seed, dtype, device)``: one of an endless row of ordinary calls;
+- ``unstable(sample)``: the parts of its output where rounding may change which branch is taken,
+  and with it the gradient; shaped like the output;
+- ``error_cases()``: calls that must raise, with the exception and a piece of its message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fastpose.ops import registry
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call of a public operator.
+
+    Attributes:
+        name: for test names.
+        args, kwargs: what the public function is called with. The floating tensors among `args`
+            are what gradients are taken of.
+        smooth: no input lies so near a kink that a finite difference of 1e-5 would cross it.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    smooth: bool = True
+
+    def call(self, function: Callable[..., Tensor], **more: Any) -> Tensor:
+        return function(*self.args, **self.kwargs, **more)
+
+    def with_tensors(self, change: Callable[[Tensor], Tensor]) -> Sample:
+        """The same call with `change` applied to the floating tensors among `args`."""
+        args = tuple(change(a) if is_differentiable(a) else a for a in self.args)
+        return Sample(self.name, args, self.kwargs, self.smooth)
+
+    def tensors(self) -> list[Tensor]:
+        return [a for a in self.args if is_differentiable(a)]
+
+
+@dataclass(frozen=True)
+class ErrorCase:
+    """A call of a public operator that must raise `error` with `message` in its text."""
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    error: type[Exception]
+    message: str
+
+
+def is_differentiable(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def samples_of(operator: str) -> ModuleType:
+    """The module `samples` of an operator."""
+    return registry.module_of(operator, "samples")
+
+
+def generator(seed: int) -> torch.Generator:
+    """Random numbers are drawn on the CPU and moved, so that every device sees the same."""
+    return torch.Generator().manual_seed(seed)
