@@ -168,6 +168,8 @@ def find_sources(
         UserError: A path does not exist, or holds nothing that can be read.
     """
     found: list[Source | Unreadable] = []
+    if not paths:
+        raise UserError("nothing to prepare: name videos, folders of frames, or strips of frames")
     for given in paths:
         path = Path(given)
         if not path.exists():
