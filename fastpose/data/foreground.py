@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_BORDER = 0.14  # width of the strip at the left, right and top that is taken for background at first
-_MOST_COLOURS = 1200  # background pixels that colours are compared with
+_BORDER = 0.14  # width of the strip at left, right and top that is background to begin with
+_MOST_COLOURS = 600  # background pixels that colours are compared with
 
 
 def silhouettes(frames: np.ndarray, *, size: int = 64) -> np.ndarray:
@@ -72,7 +72,7 @@ def _still_body(still: np.ndarray, moved: np.ndarray, noise: float) -> np.ndarra
     for closeness in (8.0, 25.0):  # first any colour of the borders, then those of the surroundings
         distance = _colour_distance(still, outside & ~(moved & body), closeness)
         limit = max(_otsu(distance), 3.0 * noise + 12.0)
-        body = _main_part((_blur(distance[None], 1) > limit))[0]
+        body = _main_part(_blur(distance[None], 1) > limit)[0]
         body = _fill(body)
         outside = ~_grow(body, 3)
     return body
@@ -106,10 +106,8 @@ def _background(
         free = ~covered[row]
         if free.any():
             for c in range(3):
-                guess[row, ~free, c] = np.interp(
-                    columns[~free], columns[free], still[row, free, c]
-                )
-    # Where the person went away the frames themselves show the wall: take the frames near the guess.
+                guess[row, ~free, c] = np.interp(columns[~free], columns[free], still[row, free, c])
+    # Where the person went away the frames show the wall: take those near the guess.
     difference = np.sqrt(((video - guess) ** 2).sum(axis=-1))
     near = np.argsort(difference, axis=0)[: max(1, len(video) // 8)]
     shown = np.median(np.take_along_axis(video, near[..., None], axis=0), axis=0)
