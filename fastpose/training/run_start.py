@@ -86,6 +86,11 @@ def _resumed(
     # A recipe as it is in the registry means: the run's, whatever fields were set when it began.
     if recipe is not None and recipe != RECIPES.get(config.recipe.name):
         asked, stored = recipe_to_dict(_absolute_files(recipe)), recipe_to_dict(config.requested)
+        if asked["name"] != stored["name"]:
+            raise UserError(
+                f"{run}: was started with the recipe '{stored['name']}', not '{asked['name']}'; "
+                "resume it with that one, or name another folder"
+            )
         if asked != stored:
             raise UserError(
                 f"{run}: was started with another recipe ({difference(stored, asked)}); resume it "

@@ -102,7 +102,7 @@ def test_a_resumed_run_refuses_another_recipe(tmp_path: Path) -> None:
     ask(run).save(run)
     with pytest.raises(UserError, match=r"another recipe \(model.width is '2' there and '4' here"):
         ask(run, small_recipe("model.width=4"), resume=True)
-    with pytest.raises(UserError, match="another recipe"):
+    with pytest.raises(UserError, match="the recipe 'keypointgan', not 'keypointgan-demo'"):
         ask(run, get_recipe("keypointgan-demo"), resume=True)
 
 
