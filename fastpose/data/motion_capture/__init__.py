@@ -6,13 +6,19 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from fastpose.data.motion_capture.asf_amc import read_amc
+from fastpose.data.motion_capture.bvh import read_bvh
 from fastpose.data.motion_capture.motion import JOINTS, PARENTS, Motion
 from fastpose.data.motion_capture.npz import read_npz
 from fastpose.errors import UserError
 
 __all__ = ["JOINTS", "PARENTS", "READERS", "Motion", "read_motion", "read_motions"]
 
-READERS: dict[str, Callable[[Path], list[Motion]]] = {".npz": read_npz}
+READERS: dict[str, Callable[[Path], list[Motion]]] = {
+    ".npz": read_npz,
+    ".bvh": read_bvh,
+    ".amc": read_amc,  # with its .asf beside it
+}
 
 
 def read_motion(path: str | os.PathLike[str]) -> list[Motion]:
