@@ -17,7 +17,7 @@ from fastpose._native import NativeLibrary
 def test_everything_is_json() -> None:
     facts = environment.collect()
     assert json.loads(json.dumps(facts)) == facts
-    assert facts["packages"]["torch"] == torch.__version__
+    assert facts["packages"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert facts["devices"]["cpu"]["cores"] >= 1
 
 
