@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from fastpose.data.pose_prior import PriorConfig
 from fastpose.models.keypoint_gan import KeypointGANConfig
-from fastpose.recipes.base import Augmentation, Recipe
+from fastpose.recipes.base import Recipe
 from fastpose.training.phases import OptimizerConfig, Phase, Stage
 
 
@@ -66,9 +66,8 @@ SMALL = Recipe(
     model=KeypointGANConfig(image_size=64, width=16, discriminator_width=32, keypoint_extent=1.3),
     prior=PriorConfig(outside_limit=1.3),
     stages=keypointgan_stages(
-        pretrain_steps=1500, steps=6000, pretrain_batch=32, batch=8, lr_final=0.0, decay_from=0.5
+        pretrain_steps=1000, steps=4000, pretrain_batch=32, batch=8, lr_final=0.0, decay_from=0.5
     ),
-    augmentation=Augmentation(flip=True),
     precision="auto",
     ema_decay=0.995,
     checkpoint_every=500,
