@@ -43,7 +43,7 @@ def write_video(path: Path, seed: int, frames: int) -> None:
     people = SyntheticPeople(256, frames, 15.0, seed, config=config)
     with VideoWriter(path, 15.0, (256, 256)) as video:
         for frame in people.clip(0).frames:
-            video.write(frame)
+            video.add(frame)
 
 
 def report(out: Path, work: Path, *, train_seconds: float, seconds: float) -> None:
@@ -142,7 +142,7 @@ def main() -> None:
     )  # fmt: skip
     step(
         "evaluation", "evaluate", str(work / "run"), "--data", str(work / "test"),
-        "--prior", str(poses), "--out", str(work / "evaluation"),
+        "--out", str(work / "evaluation"),
     )  # fmt: skip
     model = out / "model.onnx"
     for old in (model, model.with_suffix(".report.json")):

@@ -108,11 +108,25 @@ def override(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
     Raises:
         UserError: no ``=``, an unknown field (with the nearest name), or a value of another kind.
     """
+    changes = []
     for pair in pairs:
         path, equals, text = pair.partition("=")
         if not equals or not path:
             raise UserError(f"--set {pair}: expected key=value, such as model.width=16")
-        recipe = _replace(recipe, path.strip().split("."), _parse(text.strip()), path)
+        changes.append((path.strip(), _parse(text.strip())))
+    # Fields that must fit each other may come in any order: what fails is tried again after the
+    # others, until nothing more succeeds.
+    while changes:
+        failed, first = [], None
+        for path, value in changes:
+            try:
+                recipe = _replace(recipe, path.split("."), value, path)
+            except UserError as error:
+                failed.append((path, value))
+                first = first or error
+        if first is not None and len(failed) == len(changes):
+            raise first
+        changes = failed
     return recipe
 
 

@@ -120,3 +120,11 @@ def test_a_damaged_description_is_named(damage: dict) -> None:
     data = {**recipe_to_dict(get_recipe("keypointgan")), **damage}
     with pytest.raises(UserError, match="recipe"):
         recipe_from_dict(data)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_fields_that_must_fit_each_other_may_come_in_any_order(order: int) -> None:
+    pairs = ["prior.fit=table.npz", "prior.framing=fitted", "min_gap=1500", "max_gap=2000"]
+    recipe = override(get_recipe("keypointgan"), pairs[::order])
+    assert recipe.prior.framing == "fitted"
+    assert (recipe.min_gap, recipe.max_gap) == (1500, 2000)
