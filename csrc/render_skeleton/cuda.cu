@@ -4,25 +4,38 @@
 // A block of four warps holds the limbs of one image in shared memory and draws tiles of it.
 #include "render_skeleton/cuda.cuh"
 
+#include <algorithm>
+
 #include "render_skeleton/backward.cuh"
 #include "render_skeleton/forward.cuh"
 
 namespace fastpose::skeleton {
 namespace {
 
-// See Tile. About `blocks_per_processor` blocks for each multiprocessor, if there are as many
-// tiles.
-dim3 grid_for(const Drawing& drawing, int tile_height, int blocks_per_processor) {
-  const int64_t rows = groups_of(drawing.height, tile_height * kWarps);
-  const int64_t columns = groups_of(drawing.width, kTileWidth);
-  const int64_t wanted = int64_t(processors()) * blocks_per_processor;
-  const int64_t tiles_of_a_warp = drawing.batch * rows * columns / wanted;
-  const int64_t parts = groups_of(columns, tiles_of_a_warp > 1 ? tiles_of_a_warp : 1);
-  return dim3(unsigned(drawing.batch), unsigned(rows), unsigned(parts));
+// Rows of blocks, each of kWarps rows of tiles, and tiles in a row. See Tile.
+struct Tiling {
+  int64_t rows, columns;
+
+  Tiling(const Drawing& drawing, int tile_height)
+      : rows(groups_of(drawing.height, tile_height * kWarps)),
+        columns(groups_of(drawing.width, kTileWidth)) {}
+};
+
+// About 8 blocks for each multiprocessor, if there are as many tiles.
+dim3 forward_grid(const Drawing& drawing, int tile_height) {
+  const Tiling tiling(drawing, tile_height);
+  const int64_t blocks = drawing.batch * tiling.rows * tiling.columns;
+  const int64_t tiles_of_a_warp = std::max<int64_t>(1, blocks / (int64_t{processors()} * 8));
+  const int64_t parts = groups_of(tiling.columns, tiles_of_a_warp);
+  return dim3(unsigned(drawing.batch), unsigned(tiling.rows), unsigned(parts));
 }
 
+// At most about 64 blocks for an image, whatever the batch and the GPU: how the work is cut decides
+// in which order sums are formed.
 dim3 backward_grid(const Drawing& drawing) {
-  return grid_for(drawing, Lane<kGradRows, kGradColumns>::kTileHeight, 4);
+  const Tiling tiling(drawing, Lane<kGradRows, kGradColumns>::kTileHeight);
+  const int64_t parts = std::clamp<int64_t>(64 / tiling.rows, 1, tiling.columns);
+  return dim3(unsigned(drawing.batch), unsigned(tiling.rows), unsigned(parts));
 }
 
 // Whether grids have room for the drawing.
@@ -61,13 +74,13 @@ cudaError_t forward(const Drawing& drawing, const Image& out, cudaStream_t strea
   return with_pixels<T>(drawing, out, 0, [&]<typename Pixel>() {
     if constexpr (std::is_void_v<Pixel>) {
       return launch(render_skeleton_forward_strided_kernel<T, ShapeOf>,
-                    grid_for(drawing, Lane<1, kLooseColumns>::kTileHeight, 8), dim3(kThreads),
+                    forward_grid(drawing, Lane<1, kLooseColumns>::kTileHeight), dim3(kThreads),
                     shapes + kCollectedByBlock * sizeof(T), stream, Scene<T>(drawing), out);
     } else {
       constexpr int kColumns = 16 / sizeof(Pixel);
       return launch(render_skeleton_forward_kernel<Pixel, ShapeOf>,
-                    grid_for(drawing, Lane<8 / kColumns, kColumns>::kTileHeight, 8), dim3(kThreads),
-                    shapes, stream, Scene<float>(drawing), out);
+                    forward_grid(drawing, Lane<8 / kColumns, kColumns>::kTileHeight),
+                    dim3(kThreads), shapes, stream, Scene<float>(drawing), out);
     }
   });
 }

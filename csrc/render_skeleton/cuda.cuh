@@ -15,7 +15,7 @@ cudaError_t cuda_forward(const Drawing& drawing, const Image& out, cudaStream_t 
 int64_t cuda_backward_scratch(const Drawing& drawing);
 
 // Writes all of `grad_points`, (batch, joints, 2) without gaps and in the type of the points, from
-// the gradient of the image. Two launches; the same bytes from every run on one model of GPU.
+// the gradient of the image. Two launches; the same bytes from every run, in any batch.
 cudaError_t cuda_backward(const Drawing& drawing, const Image& grad_output, void* scratch,
                           void* grad_points, cudaStream_t stream);
 

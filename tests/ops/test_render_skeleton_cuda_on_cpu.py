@@ -33,7 +33,7 @@ def test_samples(call: Sample, dtype: torch.dtype) -> None:
     assert_as_exact(problem.with_points(problem.points.to(dtype)), CUDA)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(14))
 def test_random_problems(seed: int) -> None:
     dtype = DTYPES[seed % 2]
     assert_as_exact(problem_of(random_problem(seed, dtype)), CUDA)
@@ -49,9 +49,9 @@ def test_most_limbs() -> None:
     assert_as_exact(random_drawing(512, 512, (12, 20), wide=True), CUDA)
 
 
-@pytest.mark.parametrize("channels", [2, 5, 13, 40])
+@pytest.mark.parametrize("channels", [2, 40])
 def test_number_of_channels(channels: int) -> None:
-    assert_as_exact(random_drawing(1, 45, (24, 32), channels=channels), CUDA)
+    assert_as_exact(random_drawing(1, 45, (20, 24), channels=channels), CUDA)
 
 
 @pytest.mark.parametrize("profile", [reference.EXPONENTIAL, reference.GAUSSIAN])
@@ -91,8 +91,10 @@ def layouts(shape: tuple[int, int, int, int], dtype: torch.dtype) -> dict[str, T
     }
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("channels", [1, 3, 11])
+@pytest.mark.parametrize(
+    ("channels", "dtype"),
+    [(1, DTYPES[0]), (11, DTYPES[0]), (2, DTYPES[1]), (3, DTYPES[2]), (9, DTYPES[3])],
+)
 @pytest.mark.parametrize("layout", layouts((1, 1, 1, 1), torch.float32))
 def test_layouts(layout: str, channels: int, dtype: torch.dtype) -> None:
     problem = random_drawing(7, 14, (19, 32), channels=channels, batch=2)
@@ -132,12 +134,13 @@ def same(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
     return bool((a.isnan() == b.isnan()).all()) and error(a[clean], b[clean]) < tolerance
 
 
-@pytest.mark.parametrize("limbs", [5, 40])
-@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 1e30])
-@pytest.mark.parametrize("wide", [False, True])
-def test_joint_that_is_not_finite(limbs: int, value: float, wide: bool) -> None:
+@pytest.mark.parametrize(
+    ("limbs", "channels", "wide"), [(5, 2, False), (5, 2, True), (40, 1, False)]
+)
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf, 1e30])
+def test_joint_that_is_not_finite(limbs: int, channels: int, value: float, wide: bool) -> None:
     """NaN in the channels that draw the joint, in its own image; the rest is as without it."""
-    problem = random_drawing(10, limbs, (20, 20), batch=3, channels=4, joints=14, wide=wide)
+    problem = random_drawing(10, limbs, (20, 20), batch=3, channels=channels, joints=14, wide=wide)
     gradient = gradient_for(problem)
     problem.points[1, 4, 1] = value
     image = problem.forward(CUDA)
@@ -149,7 +152,7 @@ def test_joint_that_is_not_finite(limbs: int, value: float, wide: bool) -> None:
 def test_far_joints() -> None:
     """Joints far off the image, and limbs that cross it from afar: as exact as PyTorch."""
     problem = random_drawing(11, 12, (24, 24), batch=2, dtype=torch.float32)
-    for scale in (3.0, 30.0, 1000.0):
+    for scale in (3.0, 1000.0):
         assert_as_exact(problem.with_points(problem.points * scale), CUDA)
 
 
@@ -177,7 +180,7 @@ def everything(problem: Problem, owner: CudaOnCpu) -> list[Tensor]:
 
 
 def drawing_for_schedules() -> Problem:
-    return random_drawing(13, 40, (40, 80), batch=2, channels=10)
+    return random_drawing(13, 36, (36, 40), batch=2, channels=9)
 
 
 def equal(a: list[Tensor], b: list[Tensor]) -> bool:
@@ -187,7 +190,7 @@ def equal(a: list[Tensor], b: list[Tensor]) -> bool:
 def test_every_schedule_gives_the_same_bytes() -> None:
     problem = drawing_for_schedules()
     first = everything(problem, CudaOnCpu(seed=1))
-    for seed in range(2, 6):
+    for seed in range(2, 5):
         assert equal(first, everything(problem, CudaOnCpu(seed=seed)))
 
 
@@ -196,13 +199,23 @@ def test_every_barrier_matters() -> None:
     problem = drawing_for_schedules()
     want = everything(problem, CUDA)
     barriers = CUDA.barriers()
-    assert len(barriers) >= 6
+    assert len(barriers) == 7
     for barrier in barriers:
         try:
             got = everything(problem, CudaOnCpu(removed_barrier=barrier))
         except RuntimeError:
             continue
         assert not equal(want, got), f"{barrier} can be removed"
+
+
+@pytest.mark.parametrize("size", [(40, 72), (300, 40)])
+def test_batch_does_not_matter(size: tuple[int, int]) -> None:
+    """An image and its gradient have the same bytes alone and among others."""
+    problem = random_drawing(15, 3, size, batch=3)
+    gradient = torch.randn(problem.shape, generator=torch.Generator().manual_seed(0))
+    alone = problem.with_points(problem.points[2:])
+    assert torch.equal(alone.forward(CUDA), problem.forward(CUDA)[2:])
+    assert torch.equal(alone.backward(CUDA, gradient[2:]), problem.backward(CUDA, gradient)[2:])
 
 
 def test_empty_batch() -> None:
