@@ -37,31 +37,41 @@ CANVAS = 40  # cells a side
 EXTENT = (-0.7, -1.3, 1.4)  # left, top and side of the canvas in body heights, ground at 0, y down
 
 
-def draw_bodies(points: np.ndarray, thickness: float = 1.0, chunk: int = 256) -> np.ndarray:
+def draw_bodies(
+    points: np.ndarray,
+    thickness: float | np.ndarray = 1.0,
+    *,
+    extent: tuple[float, float, float] = EXTENT,
+    cells: int = CANVAS,
+    chunk: int = 256,
+) -> np.ndarray:
     """Silhouettes of projected poses.
 
     Args:
-        points: (n,19,2) in body heights as ``camera.project`` gives them.
+        points: (n,19,2) in body heights as ``camera.project`` gives them, or in any unit.
         thickness: multiplies the limbs' radii; clothes and blurred masks make it larger than 1.
+            (n,) where it differs; points in other units need the body's height in them as a factor.
+        extent: left, top and side of the square to draw, in the unit of the points.
+        cells: of the square along a side.
         chunk: poses drawn at a time.
 
     Returns:
-        (n,40,40) uint8, 0..255, covering :data:`EXTENT`.
+        (n,cells,cells) uint8, 0..255.
     """
-    left, top, side = EXTENT
-    cell = side / CANVAS
-    x = (left + cell * (np.arange(CANVAS, dtype=np.float32) + 0.5))[None, None]
-    y = (top + cell * (np.arange(CANVAS, dtype=np.float32) + 0.5))[None, :, None]
-    out = np.empty((len(points), CANVAS, CANVAS), np.uint8)
+    left, top, side = extent
+    cell = side / cells
+    x = (left + cell * (np.arange(cells, dtype=np.float32) + 0.5))[None, None]
+    y = (top + cell * (np.arange(cells, dtype=np.float32) + 0.5))[None, :, None]
+    thick = np.broadcast_to(np.asarray(thickness, np.float32), len(points))[:, None, None]
+    out = np.empty((len(points), cells, cells), np.uint8)
     for at in range(0, len(points), chunk):
         p = points[at : at + chunk].astype(np.float32)
-        inside = np.full((len(p), CANVAS, CANVAS), -np.inf, np.float32)
-        for first, second, radius, beyond in zip(
-            _FIRST, _SECOND, thickness * _RADIUS, _BEYOND, strict=True
-        ):
-            a = p[:, first]
-            b = p[:, second] + beyond * (p[:, second] - a)
-            inside = np.maximum(inside, radius - _distance(a, b, x, y))
+        inside = np.full((len(p), cells, cells), -np.inf, np.float32)
+        for first, second, radius, beyond in zip(_FIRST, _SECOND, _RADIUS, _BEYOND, strict=True):
+            start = p[:, first]
+            end = p[:, second] + beyond * (p[:, second] - start)
+            away = _distance(start, end, x, y)
+            inside = np.maximum(inside, radius * thick[at : at + chunk] - away)
         out[at : at + chunk] = np.clip(inside * (255.0 / cell) + 127.5, 0.0, 255.0)
     return out
 

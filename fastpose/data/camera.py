@@ -42,9 +42,9 @@ def project(
 def pull_inside(points: np.ndarray, chains: np.ndarray, limit: float) -> np.ndarray:
     """Keep joints within ``limit`` of the picture without bending what is visible of a limb.
 
-    A joint beyond [-limit, limit] slides along the limb that holds it, towards the joint before it,
-    until it is at the border; a limb wholly outside collapses there. So a leg cut by the lower border
-    is drawn as before inside the picture and its knee and foot lie on the border.
+    A joint beyond [-limit, limit] slides along the limb that holds it, towards the joint before
+    it, until it is at the border; a limb wholly outside collapses there. So a leg cut by the lower
+    border is drawn as before inside the picture and its knee and foot lie on the border.
 
     Args:
         points: (n,K,2) normalised.

@@ -132,8 +132,8 @@ def _blur(images: np.ndarray, radius: int) -> np.ndarray:
     """Box mean of (N,s,s), edges repeated."""
     width = 2 * radius + 1
     padded = np.pad(images, ((0, 0), (radius, radius), (radius, radius)), mode="edge")
-    rows = sum(padded[:, i : i + images.shape[1]] for i in range(width))
-    return sum(rows[:, :, i : i + images.shape[2]] for i in range(width)) / width**2
+    rows = np.sum([padded[:, i : i + images.shape[1]] for i in range(width)], axis=0)
+    return np.sum([rows[:, :, i : i + images.shape[2]] for i in range(width)], axis=0) / width**2
 
 
 def _grow(mask: np.ndarray, radius: int) -> np.ndarray:

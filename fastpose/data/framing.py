@@ -18,7 +18,7 @@ def frame_points(
 
     Args:
         height: (n,) one body height as a share of the crop's side.
-        ground: (n,) where the ground is from the top (0) to the bottom (1) of the crop; may be over 1.
+        ground: (n,) where the ground is from the top (0) to the bottom (1) of the crop, or below.
         centre: (n,) where x = 0 is from left (0) to right (1).
 
     Returns:
@@ -32,7 +32,7 @@ def frame_points(
 def frame_boxes(
     points: np.ndarray, longer: np.ndarray, centre_x: np.ndarray, centre_y: np.ndarray
 ) -> np.ndarray:
-    """Place each pose so that the longer side of its box is ``longer`` shares of the crop's side."""
+    """Place each pose so that its box's longer side is ``longer`` shares of the crop's side."""
     low, high = points.min(axis=1), points.max(axis=1)
     size = np.maximum((high - low).max(axis=-1), 1e-6)
     scale = (2.0 * longer / size)[:, None, None]

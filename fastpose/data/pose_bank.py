@@ -278,10 +278,8 @@ def _body_units(
 def _face_camera(bones: np.ndarray) -> np.ndarray:
     """Turn each pose about the vertical until hips and shoulders face +z."""
     joints = PATHS @ bones
-    across = sum(
-        joints[:, _INDEX[f"l_{part}"]] - joints[:, _INDEX[f"r_{part}"]]
-        for part in ("hip", "shoulder")
-    )
+    left, right = ([_INDEX[f"{s}_{part}"] for part in ("hip", "shoulder")] for s in "lr")
+    across = (joints[:, left] - joints[:, right]).sum(axis=1)
     angle = np.arctan2(across[:, 2], across[:, 0])  # of the person's left, seen from above
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
     x = bones[..., 0] * cos + bones[..., 2] * sin

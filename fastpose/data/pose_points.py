@@ -23,7 +23,7 @@ class PointBank:
 
 
 def read_points(path: str | os.PathLike[str]) -> PointBank | None:
-    """The 2D poses of an npz with ``keypoints`` (N,K,2), ``joint_names`` (K,), optional ``visible``.
+    """The 2D poses of an npz: ``keypoints`` (N,K,2), ``joint_names`` (K,), optional ``visible``.
 
     Poses with an unseen joint are left out. None where the file holds no ``keypoints``.
     """

@@ -46,7 +46,7 @@ class PriorConfig:
         framing: "standing": a fixed camera, the standing person ``height`` tall with the head at
             ``top``; "box": the pose's own bounding box fills ``height`` of the crop, centred;
             "fitted": the table of ``fit``, made from unlabelled clips by ``fit_prior``.
-        height, height_sd: body height as a share of the crop's side ("box": longer side of the box).
+        height, height_sd: body height ("box": the box's longer side) as a share of the crop's side.
         top, top_sd: top of the head of the standing person, as a share of the crop's side.
         centre, centre_sd: the pelvis (or the box's middle) from left to right, as a share.
         cut_share: share of "standing" draws that come closer and cut the legs.
@@ -215,19 +215,28 @@ class PosePrior:
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw ``n`` poses: (n,K,2) float32, normalised, x right, y down."""
-        if isinstance(self.bank, PoseBank):
-            points = self._sample3d(self.bank, n, rng)
-        else:
-            points = self._sample2d(self.bank, n, rng)
+        points, _ = self.sample_source(n, rng)
         if self.config.outside_limit > 0.0:
             points = pull_inside(points, self._chains, self.config.outside_limit)
         return (self._to_skeleton @ points).astype(np.float32)
 
+    def sample_source(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """As :meth:`sample`, but all joints of the source (mocap19), wherever they lie.
+
+        Returns the points (n,J,2), normalised, and the body heights (n,) as shares of the crop's
+        side; None for 2D poses, whose scale is unknown.
+        """
+        if isinstance(self.bank, PoseBank):
+            return self._sample3d(self.bank, n, rng)
+        return self._sample2d(self.bank, n, rng), None
+
     def mean_pose(self) -> np.ndarray:
         """(K,2) mean of 4096 poses drawn with a fixed seed."""
         if self._mean is None:
-            self._mean = self.sample(4096, np.random.default_rng(0)).mean(axis=0)
-        return self._mean.copy()
+            self._mean = np.mean(self.sample(4096, np.random.default_rng(0)), axis=0)
+        return np.array(self._mean)
 
     def describe(self) -> dict[str, object]:
         """How many poses of how many recordings there are, for logs."""
@@ -239,7 +248,9 @@ class PosePrior:
             "framing": self.config.framing,
         }
 
-    def _sample3d(self, bank: PoseBank, n: int, rng: np.random.Generator) -> np.ndarray:
+    def _sample3d(
+        self, bank: PoseBank, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         config, table = self.config, self._table
         poses = recombine(bank.take(bank.draw(n, rng)), config.recombination, rng, bank)
         yaw, mirror = draw_yaw(config, n, rng), (rng.random(n) < 0.5) & config.mirror
@@ -259,8 +270,10 @@ class PosePrior:
         roll = config.roll_sd * rng.standard_normal(n)
         points = project(joints, yaw, pitch, roll, rng.uniform(*config.distance, n))
         if config.framing == "box":
-            return frame_boxes(points, height, centre, rng.normal(0.5, config.centre_sd, n))
-        return frame_points(points, height, ground, centre)
+            size = np.maximum(np.ptp(points, axis=1).max(axis=-1), 1e-6)  # in body heights
+            points = frame_boxes(points, height, centre, rng.normal(0.5, config.centre_sd, n))
+            return points, height / size
+        return frame_points(points, height, ground, centre), height
 
     def _sample2d(self, bank: PointBank, n: int, rng: np.random.Generator) -> np.ndarray:
         config = self.config

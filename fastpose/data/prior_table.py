@@ -75,7 +75,7 @@ class FittedTable:
                 weight=self.weight,
                 pose=pose.astype(np.int32),
                 mirrored=self.mirrored,
-                **{c: getattr(self, c).astype(np.float32) for c in _ROWS[4:] + ("yaw",)},
+                **{c: getattr(self, c).astype(np.float32) for c in ("yaw", *_ROWS[4:])},
             )
             os.replace(temporary, path)
         except OSError as error:

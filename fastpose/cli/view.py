@@ -1,0 +1,101 @@
+"""Draw a pose prior beside the clips it is meant for, or a folder of clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Draw poses of a prior beside frames of clips, and print the statistics of both.
+
+    Args:
+        data: Folder of clips that 'prepare' or 'synthesize' made.
+        prior: Files or folders of poses that belong to no image.
+        out: The sheet to write, a PNG.
+        fit: Fit the prior to the clips first, without labels, and write the table.
+        table: Where --fit writes its table; without --fit, the table to draw from. By default the
+            name of --out with the ending .npz.
+        recipe: The recipe whose prior is meant.
+        set_: Fields of the recipe to change, such as prior.side_share=0.3.
+        seed: Of the poses and frames that are shown, and of the fit.
+    """
+
+    data: Annotated[str, tyro.conf.arg(metavar="CLIPS")]
+    prior: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH [PATH ...]")]
+    out: Annotated[str, tyro.conf.arg(metavar="SHEET.png")]
+    fit: bool = False
+    table: Annotated[str | None, tyro.conf.arg(metavar="FILE.npz")] = None
+    recipe: str = "keypointgan"
+    set_: Annotated[
+        tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE [KEY=VALUE ...]")
+    ] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Draw frames of each clip of a folder.
+
+    Args:
+        folder: Folder of clips that 'prepare' or 'synthesize' made.
+        out: The sheet to write, a PNG.
+        clips: How many clips to show.
+        columns: Frames of each clip.
+    """
+
+    folder: tyro.conf.Positional[str]
+    out: Annotated[str, tyro.conf.arg(metavar="SHEET.png")]
+    clips: int = 20
+    columns: int = 10
+
+
+def run(
+    what: Annotated[
+        Annotated[Prior, tyro.conf.subcommand("prior")]
+        | Annotated[Clips, tyro.conf.subcommand("clips")],
+        tyro.conf.arg(name=""),
+    ],
+) -> None:
+    """Draw a pose prior beside the clips it is meant for, or a folder of clips.
+
+    Args:
+        what: What to draw.
+    """
+    from fastpose.data.clips import ClipStore
+    from fastpose.media.images import write_image
+
+    if isinstance(what, Clips):
+        from fastpose.data.clips_view import view_clips
+
+        store = ClipStore.open(what.folder)
+        write_image(what.out, view_clips(store, clips=what.clips, columns=what.columns))
+        print(f"{len(store.clips)} clips, {store.frames_total} frames\nsheet: {what.out}")
+        return
+
+    from rich.console import Console
+
+    from fastpose.data.prior_view import open_prior, view_prior
+    from fastpose.recipes import get_recipe, override
+    from fastpose.skeletons import get_skeleton
+
+    recipe = override(get_recipe(what.recipe), what.set_)
+    store = ClipStore.open(what.data)
+    table = what.table or (str(Path(what.out).with_suffix(".npz")) if what.fit else None)
+    prior = open_prior(
+        what.prior,
+        get_skeleton(recipe.skeleton),
+        recipe.prior,
+        store,
+        fit=what.fit,
+        table=table,
+        seed=what.seed,
+    )
+    view = view_prior(prior, store, seed=what.seed)
+    write_image(what.out, view.sheet)
+    Console().print(view.table())
+    print(f"sheet: {what.out}" + (f"\ntable: {table}" if what.fit else ""))
