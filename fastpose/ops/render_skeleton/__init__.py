@@ -168,8 +168,8 @@ def _check_call(points: Any, size: Any, sharpness: Any, profile: Any, eps: Any) 
         raise TypeError(f"points must be float32 or float64, got {points.dtype}")
     if points.ndim != 3 or points.shape[2] != 2:
         raise ValueError(f"points must have shape (B, K, 2), got {tuple(points.shape)}")
-    height, width = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
-    for side in (height, width):
+    sides: Any = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
+    for side in sides:
         if isinstance(side, bool) or not isinstance(side, (int, torch.SymInt)):
             raise TypeError(f"size must be an integer or a pair (H, W) of them, got {size!r}")
         if side < 1:
@@ -182,7 +182,7 @@ def _check_call(points: Any, size: Any, sharpness: Any, profile: Any, eps: Any) 
         if not (least <= value < math.inf) or value == 0:
             bound = f"at least {least:g}" if least else "greater than 0"
             raise ValueError(f"{name} must be finite and {bound}, got {value}")
-    return height, width
+    return sides[0], sides[1]
 
 
 def _check_out(out: Any, points: Tensor, shape: tuple[int, ...], dtype: torch.dtype | None) -> None:

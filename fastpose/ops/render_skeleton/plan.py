@@ -106,7 +106,9 @@ def _make_plan(
             raise ValueError(f"limbs must name joints by indices from 0 on, got {j}")
     return Plan(
         torch.tensor(first + offset + index, dtype=torch.int32, device=device),
-        widths and torch.tensor([widths[e] for e in order], dtype=torch.float32, device=device),
+        None
+        if widths is None
+        else torch.tensor([widths[e] for e in order], dtype=torch.float32, device=device),
         len(limbs),
         count,
         max(index) + 1,

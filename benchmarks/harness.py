@@ -1,0 +1,162 @@
+"""Timing of contenders side by side: one process, random order in every round, several measures.
+
+Wall time decides between contenders on a quiet machine. Where others share the processors it swings
+by a factor of two; the process's own CPU time on one thread does not, so both are always taken, and
+the minor page faults with them (PyTorch's large temporaries are often bound by those).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import datetime
+import os
+import platform
+import random
+import resource
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+SHORTEST_ROUND = 2e-3  # seconds; faster contenders are called several times in a row
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's mallopt
+_DEFAULT_MMAP_MAX = 65536
+
+
+@dataclass
+class Contender:
+    """Something to time.
+
+    Attributes:
+        name: what the tables call it.
+        run: one call.
+        before: called before each round, outside of the measurement.
+    """
+
+    name: str
+    run: Callable[[], Any]
+    before: Callable[[], Any] = lambda: None
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    faults: list[float] = field(default_factory=list)
+    calls: int = 1
+
+    def warm_up(self, seconds: float) -> None:
+        """Call for a while, then choose how many calls make a round."""
+        self.before()
+        self.run()
+        start, fastest, count = time.perf_counter(), float("inf"), 0
+        while count < 3 or time.perf_counter() - start < seconds:
+            began = time.perf_counter()
+            self.run()
+            fastest = min(fastest, time.perf_counter() - began)
+            count += 1
+        self.calls = max(1, round(SHORTEST_ROUND / fastest))
+
+    def measure(self) -> None:
+        """One round."""
+        self.before()
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        cpu, wall = time.process_time(), time.perf_counter()
+        for _ in range(self.calls):
+            self.run()
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+        self.wall.append(wall / self.calls)
+        self.cpu.append(cpu / self.calls)
+        self.faults.append(faults / self.calls)
+
+    def summary(self) -> dict[str, Any]:
+        """Milliseconds a call, and page faults."""
+        return {
+            "wall_ms": quantiles(self.wall),
+            "cpu_ms": quantiles(self.cpu),
+            "minor_faults": statistics.median(self.faults),
+            "rounds": len(self.wall),
+            "calls_per_round": self.calls,
+        }
+
+
+def quantiles(seconds: Sequence[float]) -> dict[str, float]:
+    """Minimum, 10 %, median and 90 % in milliseconds."""
+    ordered = sorted(1e3 * s for s in seconds)
+    at = {"p10": 0.1, "median": 0.5, "p90": 0.9}
+    found = {k: ordered[round(q * (len(ordered) - 1))] for k, q in at.items()}
+    return {k: round(v, 6) for k, v in {"min": ordered[0], **found}.items()}
+
+
+def interleave(contenders: Sequence[Contender], rounds: int, seed: int = 0) -> None:
+    """Measure all of them `rounds` times, in a new random order each time."""
+    order, shuffle = list(contenders), random.Random(seed)
+    for contender in order:
+        contender.warm_up(0.1)
+    for _ in range(rounds):
+        shuffle.shuffle(order)
+        for contender in order:
+            contender.measure()
+
+
+def ratio(slow: Contender, fast: Contender, measure: str = "wall", seed: int = 0) -> dict[str, Any]:
+    """How many times faster: of the minima, of the medians, and the medians' 95 % interval.
+
+    The interval is a bootstrap over rounds, taken in pairs: both were measured in the same round.
+    """
+    pairs = list(zip(getattr(slow, measure), getattr(fast, measure), strict=True))
+    draw = random.Random(seed)
+
+    def of_medians(chosen: Sequence[tuple[float, float]]) -> float:
+        return statistics.median(a for a, _ in chosen) / statistics.median(b for _, b in chosen)
+
+    resampled = sorted(of_medians(draw.choices(pairs, k=len(pairs))) for _ in range(500))
+    return {
+        "of_minima": round(min(a for a, _ in pairs) / min(b for _, b in pairs), 2),
+        "of_medians": round(of_medians(pairs), 2),
+        "interval": [round(resampled[12], 2), round(resampled[487], 2)],
+    }
+
+
+def use_mmap(allowed: bool) -> bool:
+    """Allow or forbid glibc to serve large blocks by mmap, which faults in every page anew.
+
+    Forbidden, freed memory also stays with the process: that helps whoever makes large temporaries.
+    Returns False where there is no glibc.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    mallopt(_M_MMAP_MAX, _DEFAULT_MMAP_MAX if allowed else 0)
+    mallopt(_M_TRIM_THRESHOLD, 128 * 1024 if allowed else 2**31 - 1)
+    return True
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on; nothing that names the machine itself."""
+    model = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        lines = [x.split(":", 1) for x in information.read_text().splitlines() if ":" in x]
+        model = next((v.strip() for k, v in lines if k.strip() == "model name"), model)
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torch_cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "system": f"{platform.system()} {platform.libc_ver()[0]} {platform.libc_ver()[1]}",
+        "commit": _commit(),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""

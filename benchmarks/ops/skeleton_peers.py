@@ -1,0 +1,85 @@
+"""The drawing of `render_skeleton` as others write it in PyTorch, for one channel of plain limbs.
+
+All compute the same function, exp(-sharpness * sqrt(d^2 + eps)) with d the distance to the nearest
+limb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Peer = Callable[[Tensor, Tensor, int, float, float], Tensor]  # points, limbs, size, sharpness, eps
+
+
+def pixel_grid(size: int, like: Tensor) -> Tensor:
+    """(size, size, 2) pixel centres, (x, y)."""
+    side = torch.linspace(-1, 1, size, dtype=like.dtype, device=like.device)
+    y, x = torch.meshgrid(side, side, indexing="ij")
+    return torch.stack((x, y), -1)
+
+
+def paper(points: Tensor, limbs: Tensor, size: int, sharpness: float, eps: float) -> Tensor:
+    """KeypointGAN's order of operations (spec 3.1, 3.3): an image of every limb, then the maximum.
+
+    Pixel minus start, nearest point and difference are (B, E, H, W, 2) tensors.
+    """
+    u = pixel_grid(size, points)
+    a = points[:, limbs[:, 0], None, None]
+    b = points[:, limbs[:, 1], None, None]
+    along = ((u - a) * (b - a)).sum(-1)
+    t = (along / (b - a).square().sum(-1).clamp_min(1e-6)).clamp(0, 1)
+    nearest = a + t[..., None] * (b - a)
+    distance = ((nearest - u).square().sum(-1) + eps).sqrt()
+    return (-sharpness * distance).exp().amax(1, keepdim=True)
+
+
+def minimum_first(points: Tensor, limbs: Tensor, size: int, sharpness: float, eps: float) -> Tensor:
+    """The same, with the minimum taken before the root and the exponential."""
+    u = pixel_grid(size, points)
+    a = points[:, limbs[:, 0], None, None]
+    direction = points[:, limbs[:, 1], None, None] - a
+    offset = u - a
+    t = (offset * direction).sum(-1) / direction.square().sum(-1).clamp_min(1e-6)
+    squared = (offset - t.clamp(0, 1)[..., None] * direction).square().sum(-1)
+    return (-sharpness * (squared.amin(1, keepdim=True) + eps).sqrt()).exp()
+
+
+def three_masks(points: Tensor, limbs: Tensor, size: int, sharpness: float, eps: float) -> Tensor:
+    """AutoLink's way: distances to the start, the end and the line, each under its own mask."""
+    u = pixel_grid(size, points).reshape(1, 1, size * size, 2)
+    a, b = points[:, limbs[:, 0]], points[:, limbs[:, 1]]
+    direction = b - a
+    from_start, from_end = u - a[:, :, None], u - b[:, :, None]
+    t = (from_start @ direction[..., None])[..., 0]
+    t = t / (direction.square().sum(-1, keepdim=True) + 1e-8)
+    before = (t <= 0).to(t) * from_start.square().sum(-1)
+    after = (t >= 1).to(t) * from_end.square().sum(-1)
+    nearest = a[:, :, None] + t[..., None] * direction[:, :, None]
+    between = (t > 0).to(t) * (t < 1).to(t) * (u - nearest).square().sum(-1)
+    squared = (before + after + between).reshape(*a.shape[:2], size, size)
+    return (-sharpness * (squared + eps).sqrt()).exp().amax(1, keepdim=True)
+
+
+def split(points: Tensor, limbs: Tensor, size: int, sharpness: float, eps: float) -> Tensor:
+    """The expert's rewrite: x and y apart, no trailing axis of two, one root and exponential."""
+    side = torch.linspace(-1, 1, size, dtype=points.dtype, device=points.device)
+    ax, ay = points[:, limbs[:, 0], None, None].unbind(-1)
+    bx, by = points[:, limbs[:, 1], None, None].unbind(-1)
+    dx, dy = bx - ax, by - ay
+    per_length = 1 / (dx * dx + dy * dy).clamp_min(1e-6)
+    ux, uy = side[None, None, None, :] - ax, side[None, None, :, None] - ay
+    t = (ux * (dx * per_length) + uy * (dy * per_length)).clamp(0, 1)
+    rx, ry = ux - t * dx, uy - t * dy
+    squared = (rx * rx + ry * ry).amin(1, keepdim=True)
+    return (-sharpness * (squared + eps).sqrt()).exp()
+
+
+PEERS: dict[str, Peer] = {
+    "paper": paper,
+    "minimum first": minimum_first,
+    "three masks": three_masks,
+    "split": split,
+}
