@@ -1,8 +1,9 @@
 """What the GPU's machine code of the CUDA kernels says about them, without a GPU.
 
-``python -m benchmarks.machine_code`` prints a table of every kernel in ``libfastpose_cuda.so``:
-registers, spills, length, and the instructions that one limb costs one pixel in the innermost loop.
-Needs ``cuobjdump``, from the CUDA toolkit or from the Triton package.
+``python -m benchmarks.machine_code [sm_90]`` prints a table of every kernel in
+``libfastpose_cuda.so``, for one architecture or all: registers, spills, length, and the
+instructions that one limb costs one pixel in the innermost loop. Needs ``cuobjdump``, from the CUDA
+toolkit or from the Triton package.
 `tests/ops/test_cuda_machine_code.py` holds the figures to budgets.
 """
 
@@ -173,7 +174,7 @@ def main() -> int:
     if not LIBRARY.is_file():
         print(f"no {LIBRARY.name}: build it with 'make build' where nvcc is", file=sys.stderr)
         return 2
-    print(table(kernels(LIBRARY, cuobjdump)))
+    print(table(kernels(LIBRARY, cuobjdump, *sys.argv[1:2])))
     return 0
 
 
