@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+# The last one is imported by torch when the first optimizer is made, which takes seconds.
+PRELOADED = ["tests.training.tiny", "fastpose.training.run", "torch._dynamo"]
 
 
 def start(target: Callable[..., None], *arguments: Any) -> BaseProcess:
     """Call ``target`` in a process forked from one that has imported torch already."""
     os.environ["PYTHONPATH"] = str(ROOT)
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["tests.training.tiny", "fastpose.training.run"])
+    server.set_forkserver_preload(PRELOADED)
     process = server.Process(target=target, args=arguments)
     process.start()
     return process
