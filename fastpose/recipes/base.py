@@ -190,10 +190,11 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
         return {str(k): _convert(v, arguments[1], where) for k, v in value.items()}
     if kind in (bool, int, str) and type(value) is kind:
         return value
-    if kind is float and type(value) in (int, float):
-        return float(value)
-    if kind is str and type(value) in (int, float):
-        return str(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if kind is float:
+            return float(value)
+        if kind is str:
+            return str(value)
     wanted = getattr(kind, "__name__", None) if origin is None else str(kind)
     raise UserError(f"{where}: expected {wanted}, got {value!r}")
 
