@@ -139,7 +139,10 @@ def make_skeleton(name: str, joints: str, limbs: str) -> Skeleton:
     return Skeleton(name, names, tuple((end(a), end(b)) for a, b in pairs), mirror, groups)
 
 
-_LIMB_JOINTS = "l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle"
+_LIMB_JOINTS = (
+    "l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist "
+    "l_hip r_hip l_knee r_knee l_ankle r_ankle"
+)
 _LIMBS = (
     "l_shoulder-l_elbow l_elbow-l_wrist r_shoulder-r_elbow r_elbow-r_wrist "
     "l_hip-l_knee l_knee-l_ankle r_hip-r_knee r_knee-r_ankle"

@@ -100,7 +100,8 @@ class ClipWriter:
                 raise UserError(f"{self.path}: exists; choose another folder or pass --overwrite")
             if not (self.path / "index.json").is_file():
                 raise UserError(
-                    f"{self.path}: holds other files than clips and is not overwritten; choose another folder"
+                    f"{self.path}: holds other files than clips and is not overwritten; "
+                    "choose another folder"
                 )
 
     def __enter__(self) -> ClipWriter:

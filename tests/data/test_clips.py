@@ -22,8 +22,9 @@ def frames(count: int = 3, size: int = 16) -> np.ndarray:
 def write(path: Path, **options: object) -> Path:
     with ClipWriter(path, 16, skeleton=SKELETON, info={"made": "here"}, **options) as writer:  # type: ignore[arg-type]
         keypoints = np.ones((3, 12, 2), np.float32)
-        writer.add("walk", frames(), fps=25.0, activity="walk", source="a.mp4",
-                   source_frames=[4, 5, 6], window=(1.0, 2.0, 30.0), keypoints=keypoints)  # fmt: skip
+        facts = {"activity": "walk", "source": "a.mp4", "source_frames": [4, 5, 6]}
+        window = (1.0, 2.0, 30.0)
+        writer.add("walk", frames(), fps=25.0, window=window, keypoints=keypoints, **facts)
         writer.add("walk", frames(2), fps=25.0, background=frames(1)[0])
     return path
 
