@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from fastpose.cli import main
+from fastpose.recipes import get_recipe
 from tests.training.small_run import make_clips, make_prior
 
 SMALL = ["model.width=2", "model.discriminator_width=2", "stages.pretrain.steps=2"]
@@ -51,7 +52,9 @@ def test_train_and_resume(arguments: list[str], tmp_path: Path, capsys) -> None:
 
 def test_dry_run(arguments: list[str], tmp_path: Path, capsys) -> None:
     assert main([*arguments, "--dry-run"]) == 0
-    assert "stage main: 8000 steps of batch 8" in capsys.readouterr().out
+    main_stage = get_recipe("keypointgan").stages[1]
+    wanted = f"stage main: {main_stage.steps} steps of batch {main_stage.batch_size}"
+    assert wanted in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
 
 
