@@ -72,5 +72,5 @@ class MultiScaleDiscriminator(nn.Module):
 
 
 def least_squares(scores: list[torch.Tensor], target: float) -> torch.Tensor:
-    """Mean over scales of the mean squared distance of the scores to ``target`` (LSGAN), float32."""
+    """Mean over scales of the mean squared distance to ``target`` (LSGAN), in float32."""
     return torch.stack([((s.float() - target) ** 2).mean() for s in scores]).mean()
