@@ -9,6 +9,7 @@
 
 #include "common/check.h"
 #include "common/parallel.h"
+#include "render_skeleton/arguments.h"
 #include "render_skeleton/math.h"
 #include "render_skeleton/render_skeleton.h"
 
@@ -23,32 +24,10 @@ using torch::stable::Tensor;
 constexpr int64_t kPixelsPerThread = 8192;  // fewer are not worth waking a thread for
 constexpr int kPastTheEdge = 16;            // see Grid
 
-Element element_of(ScalarType type) {
-  switch (type) {
-    case ScalarType::Float:
-      return Element::float32;
-    case ScalarType::Double:
-      return Element::float64;
-    case ScalarType::BFloat16:
-      return Element::bfloat16;
-    case ScalarType::Half:
-      return Element::float16;
-    default:
-      FASTPOSE_CHECK(false, "images are float32, float64, bfloat16 or float16");
-  }
-}
-
-Image image_of(const Tensor& tensor) {
-  FASTPOSE_CHECK(tensor.dim() == 4 && tensor.is_cpu(), "an image is a CPU tensor (B, C, H, W)");
-  return {tensor.data_ptr(),
-          element_of(tensor.scalar_type()),
-          {tensor.stride(0), tensor.stride(1), tensor.stride(2), tensor.stride(3)}};
-}
-
 // Everything that a wrong value of could make a kernel leave its arrays.
-void check_plan(const Drawing& drawing, int64_t numel) {
+void check_plan(const Drawing& drawing, const Tensor& plan) {
   const int64_t header = int64_t{drawing.channels} + 1 + 2 * int64_t{drawing.limbs} + 1;
-  FASTPOSE_CHECK(numel >= header, "the plan is too short");
+  const int64_t numel = plan.numel();
   const int32_t* first = drawing.plan;
   const int32_t* offset = first + drawing.channels + 1;
   const int32_t* index = offset + 2 * drawing.limbs + 1;
@@ -60,42 +39,6 @@ void check_plan(const Drawing& drawing, int64_t numel) {
     right = index[i] >= 0 && index[i] < drawing.joints;
   }
   FASTPOSE_CHECK(right, "the plan does not fit the points");
-}
-
-Drawing drawing_of(const Tensor& points, const Tensor& plan, const std::optional<Tensor>& widths,
-                   int64_t limbs, int64_t channels, int64_t height, int64_t width, double sharpness,
-                   int64_t profile, double eps) {
-  const ScalarType type = points.scalar_type();
-  FASTPOSE_CHECK(points.dim() == 3 && points.size(2) == 2 &&
-                     (type == ScalarType::Float || type == ScalarType::Double),
-                 "points are float32 or float64 (B, K, 2)");
-  FASTPOSE_CHECK(plan.is_cpu() && plan.scalar_type() == ScalarType::Int && plan.dim() == 1 &&
-                     plan.is_contiguous(),
-                 "the plan is a contiguous int32 CPU vector");
-  FASTPOSE_CHECK(limbs >= 1 && limbs <= skeleton::kMostLimbs, "1 to 512 limbs");
-  FASTPOSE_CHECK(channels >= 1 && height >= 1 && width >= 1 && channels < (1 << 20) &&
-                     height < (int64_t{1} << 31) - kPastTheEdge &&
-                     width < (int64_t{1} << 31) - kPastTheEdge,
-                 "sizes are at least 1 and fit 32 bits");
-  FASTPOSE_CHECK(!widths || (widths->is_cpu() && widths->scalar_type() == ScalarType::Float &&
-                             widths->is_contiguous() && widths->numel() == limbs),
-                 "widths are a contiguous float32 CPU vector, one per limb");
-  Drawing drawing{points.data_ptr(),
-                  {points.stride(0), points.stride(1), points.stride(2)},
-                  type == ScalarType::Double,
-                  static_cast<const int32_t*>(plan.data_ptr()),
-                  widths ? static_cast<const float*>(widths->data_ptr()) : nullptr,
-                  points.size(0),
-                  points.size(1),
-                  static_cast<int32_t>(limbs),
-                  static_cast<int32_t>(channels),
-                  static_cast<int32_t>(height),
-                  static_cast<int32_t>(width),
-                  sharpness,
-                  eps,
-                  static_cast<int>(profile)};
-  check_plan(drawing, plan.numel());
-  return drawing;
 }
 
 template <typename T>
@@ -167,8 +110,9 @@ void finish_gradients(const Drawing& drawing, const double* sums, T* grad_points
 Tensor forward(const Tensor& points, const Tensor& plan, const std::optional<Tensor>& widths,
                int64_t limbs, int64_t channels, int64_t height, int64_t width, double sharpness,
                int64_t profile, double eps, ScalarType dtype) {
-  const Drawing drawing =
-      drawing_of(points, plan, widths, limbs, channels, height, width, sharpness, profile, eps);
+  const Drawing drawing = skeleton::drawing_of(points, plan, widths, limbs, channels, height, width,
+                                               sharpness, profile, eps);
+  check_plan(drawing, plan);
   Tensor output =
       torch::stable::new_empty(points, {points.size(0), channels, height, width}, dtype);
   draw(drawing, image_of(output));
@@ -178,22 +122,22 @@ Tensor forward(const Tensor& points, const Tensor& plan, const std::optional<Ten
 void into(const Tensor& points, const Tensor& plan, const std::optional<Tensor>& widths,
           int64_t limbs, int64_t channels, double sharpness, int64_t profile, double eps,
           Tensor out) {
-  const Image output = image_of(out);
-  FASTPOSE_CHECK(out.size(0) == points.size(0) && out.size(1) == channels,
-                 "out does not fit points and limbs");
-  draw(drawing_of(points, plan, widths, limbs, channels, out.size(2), out.size(3), sharpness,
-                  profile, eps),
-       output);
+  skeleton::check_image(out, points, channels);
+  const Drawing drawing = skeleton::drawing_of(points, plan, widths, limbs, channels, out.size(2),
+                                               out.size(3), sharpness, profile, eps);
+  check_plan(drawing, plan);
+  draw(drawing, image_of(out));
 }
 
 Tensor backward(const Tensor& grad_output, const Tensor& points, const Tensor& plan,
                 const std::optional<Tensor>& widths, int64_t limbs, double sharpness,
                 int64_t profile, double eps) {
   const Image image = image_of(grad_output);
-  FASTPOSE_CHECK(grad_output.size(0) == points.size(0), "grad_output does not fit points");
+  skeleton::check_image(grad_output, points, grad_output.size(1));
   const Drawing drawing =
-      drawing_of(points, plan, widths, limbs, grad_output.size(1), grad_output.size(2),
-                 grad_output.size(3), sharpness, profile, eps);
+      skeleton::drawing_of(points, plan, widths, limbs, grad_output.size(1), grad_output.size(2),
+                           grad_output.size(3), sharpness, profile, eps);
+  check_plan(drawing, plan);
   Tensor grad_points = torch::stable::new_empty(points, {points.size(0), points.size(1), 2});
   std::vector<double> sums(drawing.batch * skeleton::bands(drawing) * limbs * 4);
   const auto kernel = FASTPOSE_CPU(render_skeleton_backward);

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fastpose.ops.render_skeleton import reference
+from fastpose.ops.render_skeleton.plan import plan_for
 from fastpose.ops.render_skeleton.samples import random_problem, samples
 from fastpose.ops.samples import Sample
 from tests.cuda_on_cpu.problems import (
@@ -165,6 +166,15 @@ def test_coincident_joints_and_double_limbs() -> None:
     # Ties between the two joints of one place may go either way.
     assert same(own[:, :2].sum(1), want[:, :2].sum(1), 1e-12)
     assert same(own[:, 2], want[:, 2], 1e-12)
+
+
+@pytest.mark.parametrize("limbs", [((0, 1), (2, 3)), ((4, 5), (0, 1), (2, 3))])
+def test_first_limb_wins_a_tie(limbs: tuple[tuple[int, int], ...]) -> None:
+    plan = plan_for(limbs, None, None, torch.device("cpu"))
+    near, far = [[-0.5, -0.2], [0.6, 0.3]], [[-0.9, 0.9], [0.9, 0.9]]
+    problem = Problem(torch.tensor([near + near + far]), plan, 20, 16)
+    gradient = problem.backward(CUDA, torch.ones(problem.shape))
+    assert gradient[0, :2].abs().min() > 1 and not gradient[0, 2:4].any()
 
 
 def everything(problem: Problem, owner: CudaOnCpu) -> list[Tensor]:
