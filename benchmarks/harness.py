@@ -26,7 +26,6 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 SHORTEST_ROUND = 2e-3  # seconds; faster contenders are called several times in a row
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's mallopt
-_DEFAULT_MMAP_MAX = 65536
 
 
 @dataclass
@@ -121,19 +120,17 @@ def ratio(slow: Contender, fast: Contender, measure: str = "wall", seed: int = 0
     }
 
 
-def use_mmap(allowed: bool) -> bool:
-    """Allow or forbid glibc to serve large blocks by mmap, which faults in every page anew.
+def forbid_mmap() -> bool:
+    """From now on glibc serves large blocks from its heap, which it keeps; False: no glibc here.
 
-    Forbidden, freed memory also stays with the process: that helps whoever makes large temporaries.
-    Returns False where there is no glibc.
+    By default they come from mmap, and every page of every large temporary is faulted in anew.
+    There is no way back: glibc's own thresholds move by themselves until they are set.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    mallopt(_M_MMAP_MAX, _DEFAULT_MMAP_MAX if allowed else 0)
-    mallopt(_M_TRIM_THRESHOLD, 128 * 1024 if allowed else 2**31 - 1)
-    return True
+    return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
 
 
 def machine() -> dict[str, Any]:

@@ -23,7 +23,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.harness import Contender, interleave, machine, ratio, use_mmap
+from benchmarks.harness import Contender, forbid_mmap, interleave, machine, ratio
 from benchmarks.ops.skeleton_peers import PEERS
 from fastpose import _native, ops
 
@@ -145,32 +145,27 @@ def contenders(case: Case, found: dict[str, Drawer], backward: bool) -> list[Con
     return rows
 
 
-def compare(case: Case, found: dict[str, Drawer], rounds: int) -> list[dict[str, Any]]:
-    """All contenders, forward and with backward, for each number of threads and allocator."""
+def compare(
+    case: Case, found: dict[str, Drawer], rounds: int, allocator: str
+) -> list[dict[str, Any]]:
+    """All contenders, forward and with backward, on one thread and on all."""
     results = []
     most = torch.get_num_threads()
-    allocators = {"default": True, "no mmap": False} if use_mmap(True) else {"default": True}
-    for (allocator, mmap), threads in itertools.product(
-        allocators.items(), dict.fromkeys((1, most))
-    ):
-        use_mmap(mmap)
+    for threads, backward in itertools.product(dict.fromkeys((1, most)), (False, True)):
         torch.set_num_threads(threads)
-        for backward in (False, True):
-            rows = contenders(case, found, backward)
-            interleave(rows, rounds)
-            ours = rows[0]
-            for row in rows:
-                results.append({
-                    "case": str(case),
-                    "what": "forward and backward" if backward else "forward",
-                    "threads": threads,
-                    "allocator": allocator,
-                    "contender": row.name,
-                    **row.summary(),
-                    "times_fastpose": {m: ratio(row, ours, m) for m in ("wall", "cpu")},
-                })  # fmt: skip
+        rows = contenders(case, found, backward)
+        interleave(rows, rounds)
+        for row in rows:
+            results.append({
+                "case": str(case),
+                "what": "forward and backward" if backward else "forward",
+                "threads": threads,
+                "allocator": allocator,
+                "contender": row.name,
+                **row.summary(),
+                "times_fastpose": {m: ratio(row, rows[0], m) for m in ("wall", "cpu")},
+            })  # fmt: skip
     torch.set_num_threads(most)
-    use_mmap(True)
     return results
 
 
@@ -203,11 +198,13 @@ def run(out: Path | None, rounds: int, grid: bool, compiled: bool) -> dict[str, 
     cases = (Case(), *GRID) if grid else (Case(),)
     report: dict[str, Any] = {"operator": "render_skeleton", "machine": machine(), "rounds": rounds}
     report["instruction_set"] = _native.cpu_isa() if _native.load()[0].loaded else "reference"
-    report["errors"], report["results"] = {}, []
-    for case in cases:
-        found = drawers(case, compiled and case == cases[0])
-        report["errors"][str(case)] = gate(case, found)
-        report["results"] += compare(case, found, rounds)
+    found = {case: drawers(case, compiled and case == cases[0]) for case in cases}
+    report["errors"] = {str(case): gate(case, found[case]) for case in cases}
+    report["results"] = []
+    for allocator in ("default", "without mmap"):
+        if allocator == "default" or forbid_mmap():
+            for case in cases:
+                report["results"] += compare(case, found[case], rounds, allocator)
     print("\n".join(headline(report["results"])))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,78 @@
+"""The measuring itself: fair rounds, honest statistics, no trace of the machine's name."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from benchmarks import harness
+from benchmarks.harness import ROOT, Contender, interleave, quantiles, ratio
+
+
+def test_quantiles_are_in_milliseconds():
+    found = quantiles([0.001 * i for i in range(1, 101)])
+    assert found == {"min": 1.0, "p10": 11.0, "median": 51.0, "p90": 90.0}
+    assert quantiles([0.25]) == {"min": 250.0, "p10": 250.0, "median": 250.0, "p90": 250.0}
+
+
+def test_every_round_has_everyone_once_in_random_order():
+    order = []
+    rows = [Contender(n, lambda: None, lambda n=n: order.append(n)) for n in "abc"]
+    for row in rows:
+        row.warm_up = lambda seconds: None
+    interleave(rows, 20)
+    rounds = [tuple(order[i : i + 3]) for i in range(0, 60, 3)]
+    assert all(sorted(r) == ["a", "b", "c"] for r in rounds)
+    assert len(set(rounds)) > 3
+    assert all(len(row.wall) == len(row.cpu) == len(row.faults) == 20 for row in rows)
+
+
+def test_a_fast_contender_is_called_often_enough():
+    row = Contender("fast", lambda: time.sleep(1e-4))
+    row.warm_up(0.01)
+    assert 2 <= row.calls <= 20
+    row.measure()
+    assert row.wall[0] >= 1e-4
+    assert row.cpu[0] < row.wall[0]  # sleeping is not computing
+    assert row.summary()["calls_per_round"] == row.calls
+
+
+def test_ratio_is_taken_in_pairs():
+    slow, fast = Contender("slow", print), Contender("fast", print)
+    fast.wall = [1.0, 2.0, 4.0, 8.0] * 10  # the machine's speed changes, the ratio does not
+    slow.wall = [3 * t for t in fast.wall]
+    found = ratio(slow, fast)
+    assert found["of_minima"] == found["of_medians"] == 3
+    low, high = found["interval"]
+    assert low <= 3 <= high
+
+
+def test_large_blocks_can_be_kept_from_mmap():
+    """In a process of its own, because there is no way back."""
+    script = """
+import sys, torch
+from benchmarks.harness import Contender, forbid_mmap
+torch.set_num_threads(1)
+row = Contender("large", lambda: torch.empty(9 << 20).fill_(1))  # 36 MB
+row.measure()
+if not forbid_mmap():
+    sys.exit("not glibc")
+row.measure()  # the heap grows
+row.measure()
+assert row.faults[2] < 100 < row.faults[0], row.faults
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    if "not glibc" in done.stderr:
+        pytest.skip("not glibc")
+    assert done.returncode == 0, done.stderr
+
+
+def test_machine_is_described_but_not_named():
+    found = harness.machine()
+    assert found["cores"] >= 1 and found["torch"] == torch.__version__
+    assert socket.gethostname() not in {str(v) for v in found.values()}
