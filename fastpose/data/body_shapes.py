@@ -6,7 +6,7 @@ import numpy as np
 
 from fastpose.skeletons import get_skeleton
 
-# Capsules between joints with their radius in body heights (a clothed adult; assumed). The last
+# Capsules between joints with their radius in body heights (a slim adult; assumed). The last
 # number lengthens the capsule beyond its second joint, for the hands.
 _CAPSULES: tuple[tuple[str, str, float, float], ...] = (
     ("pelvis", "thorax", 0.070, 0.0),
@@ -39,8 +39,9 @@ EXTENT = (-0.7, -1.3, 1.4)  # left, top and side of the canvas in body heights, 
 
 def draw_bodies(
     points: np.ndarray,
-    thickness: float | np.ndarray = 1.0,
+    cover: float = 0.0,
     *,
+    height: float | np.ndarray = 1.0,
     extent: tuple[float, float, float] = EXTENT,
     cells: int = CANVAS,
     chunk: int = 256,
@@ -49,8 +50,8 @@ def draw_bodies(
 
     Args:
         points: (n,19,2) in body heights as ``camera.project`` gives them, or in any unit.
-        thickness: multiplies the limbs' radii; clothes and blurred masks make it larger than 1.
-            (n,) where it differs; points in other units need the body's height in them as a factor.
+        cover: added to every limb's radius, in body heights: clothes, and the width of blur.
+        height: of the body in the unit of the points; (n,) where it differs.
         extent: left, top and side of the square to draw, in the unit of the points.
         cells: of the square along a side.
         chunk: poses drawn at a time.
@@ -62,7 +63,7 @@ def draw_bodies(
     cell = side / cells
     x = (left + cell * (np.arange(cells, dtype=np.float32) + 0.5))[None, None]
     y = (top + cell * (np.arange(cells, dtype=np.float32) + 0.5))[None, :, None]
-    thick = np.broadcast_to(np.asarray(thickness, np.float32), len(points))[:, None, None]
+    unit = np.broadcast_to(np.asarray(height, np.float32), len(points))[:, None, None]
     out = np.empty((len(points), cells, cells), np.uint8)
     for at in range(0, len(points), chunk):
         p = points[at : at + chunk].astype(np.float32)
@@ -71,7 +72,7 @@ def draw_bodies(
             start = p[:, first]
             end = p[:, second] + beyond * (p[:, second] - start)
             away = _distance(start, end, x, y)
-            inside = np.maximum(inside, radius * thick[at : at + chunk] - away)
+            inside = np.maximum(inside, (radius + cover) * unit[at : at + chunk] - away)
         out[at : at + chunk] = np.clip(inside * (255.0 / cell) + 127.5, 0.0, 255.0)
     return out
 

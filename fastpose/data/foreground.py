@@ -123,9 +123,9 @@ def _otsu(values: np.ndarray) -> float:
     centres = 0.5 * (edges[:-1] + edges[1:])
     below = np.cumsum(counts)
     total, first = below[-1], np.cumsum(counts * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (first[-1] * below / total - first) ** 2 / (below * (total - below))
-    return float(centres[int(np.nanargmax(between))])
+    rest = np.maximum(below * (total - below), 1)
+    between = (first[-1] * below / total - first) ** 2 / rest
+    return float(centres[int(np.argmax(between))])
 
 
 def _blur(images: np.ndarray, radius: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from fastpose.media.images import resize
 from fastpose.skeletons import Skeleton
 
 _SIDE = 128  # of a picture on the sheet, in pixels
-_THICKNESS = 1.4  # of the drawn bodies, about that of clothed people
+_COVER = 0.012  # body heights that clothes add to the limbs
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def prior_silhouettes(prior: PosePrior, n: int, rng: np.random.Generator) -> np.
     if height is None:
         return None
     drawn = draw_bodies(
-        0.5 * (points + 1.0), _THICKNESS * height, extent=(0.0, 0.0, 1.0), cells=GRID
+        0.5 * (points + 1.0), _COVER, height=height, extent=(0.0, 0.0, 1.0), cells=GRID
     )
     return drawn / np.float32(255.0)
 

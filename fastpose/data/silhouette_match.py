@@ -58,14 +58,14 @@ class Matches:
 
 
 def make_views(
-    poses: PoseBank, yaws: np.ndarray, density: np.ndarray, pitch: float, thickness: float
+    poses: PoseBank, yaws: np.ndarray, density: np.ndarray, pitch: float, cover: float
 ) -> Views:
     """Silhouettes of every pose from every one of ``yaws``, whose probabilities are ``density``."""
     pose, side = (g.ravel() for g in np.mgrid[: len(poses), : len(yaws)])
     zero = np.zeros(len(pose), np.float32)
     yaw = yaws[side].astype(np.float32)
     points = project(poses.positions()[pose], yaw, zero + np.float32(pitch), zero, zero + _DISTANCE)
-    canvas = draw_bodies(points, thickness).transpose(1, 0, 2)
+    canvas = draw_bodies(points, cover).transpose(1, 0, 2)
     return Views(pose, yaw, np.ascontiguousarray(canvas), np.log(density[side]))
 
 
@@ -104,9 +104,9 @@ def crops_of(canvas: np.ndarray, height: float, ground: float) -> tuple[np.ndarr
 
 
 def overlap_of(flat: np.ndarray, bodies: np.ndarray) -> np.ndarray:
-    """(n,V) intersection over union of flat soft masks."""
+    """(n,V) intersection over union of flat masks; for soft ones Tanimoto's, 1 only where equal."""
     both = flat @ bodies.T
-    union = flat.sum(1)[:, None] + bodies.sum(1)[None]
+    union = (flat**2).sum(1)[:, None] + np.einsum("ij,ij->i", bodies, bodies)[None]
     union -= both
     return np.divide(both, np.maximum(union, 1e-6, out=union), out=both)
 
