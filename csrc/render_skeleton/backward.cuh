@@ -11,9 +11,9 @@
 
 namespace fastpose::skeleton {
 
-// Blocks that a multiprocessor must be able to hold: 80 registers per thread, 128 for double.
+// Blocks that a multiprocessor must be able to hold: 80 registers per thread, 168 for double.
 template <typename T>
-constexpr int kBackwardBlocks = std::is_same_v<T, float> ? 6 : 4;
+constexpr int kBackwardBlocks = std::is_same_v<T, float> ? 6 : 3;
 constexpr int kSums = 4;  // members of LimbSums
 constexpr int kGradColumns = 4;
 constexpr int kGradRows = 2;
@@ -23,7 +23,8 @@ using GradPixels = Pixels<T, kGradRows, kGradColumns>;
 template <typename T>
 using GradTile = Tile<T, kGradRows, kGradColumns>;
 
-// A lane's part of the gradient of one channel of the image; 0 outside. `Pixel` is its type where
+// A lane's part of the gradient of one channel of the image; 0 outside, so that what wins there
+// adds nothing. `Pixel` is its type where
 // kGradColumns neighbours can be read at once, and void for any type and strides.
 template <typename Pixel, typename T>
 __device__ __forceinline__ void read(const Image& grad, const Scene<T>& scene,
@@ -112,12 +113,7 @@ __global__ void __launch_bounds__(kThreads, kBackwardBlocks<T>)
         continue;
       }
 #pragma unroll
-      for (int j = 0; j < kGradRows; ++j) {
-        scene.slopes(nearby.squared[j], weight[j]);
-#pragma unroll
-        for (int i = 0; i < kGradColumns; ++i)
-          if (tile.y(j) >= scene.height || tile.x() + i >= scene.width) nearby.winner[j][i] = kNone;
-      }
+      for (int j = 0; j < kGradRows; ++j) scene.slopes(nearby.squared[j], weight[j]);
 #pragma unroll 1
       for (unsigned winner; (winner = next_winner(nearby)) != kNone;) {
         const LimbSums<T> own =

@@ -75,7 +75,7 @@ cudaError_t forward(const Drawing& drawing, const Image& out, cudaStream_t strea
     if constexpr (std::is_void_v<Pixel>) {
       return launch(render_skeleton_forward_strided_kernel<T, ShapeOf>,
                     forward_grid(drawing, Lane<1, kLooseColumns>::kTileHeight), dim3(kThreads),
-                    shapes + kCollectedByBlock * sizeof(T), stream, Scene<T>(drawing), out);
+                    shapes + kWarps * sizeof(Collected<T>), stream, Scene<T>(drawing), out);
     } else {
       constexpr int kColumns = 16 / sizeof(Pixel);
       return launch(render_skeleton_forward_kernel<Pixel, ShapeOf>,

@@ -51,15 +51,19 @@ __global__ void __launch_bounds__(kThreads, kForwardBlocks<float>)
   }
 }
 
-// For every other image. A warp collects up to 8 channels of its tile in shared memory and writes
-// them with neighbouring lanes at neighbouring addresses: pixels of a row where those are dense,
-// else channels of a pixel. Two such stores take turns, so that one barrier each time is enough:
-// behind it, every lane has left the other one.
-constexpr int kLooseColumns = 4, kLooseChannels = 8;
+// For every other image. A warp collects some channels of its tile in shared memory and writes them
+// with neighbouring lanes at neighbouring addresses: pixels of a row where those are dense, else
+// channels of a pixel. Two such stores take turns, so that one barrier each time is enough: behind
+// it, every lane has left the other one.
+constexpr int kLooseColumns = 4;
 constexpr int kLoosePixels = kLooseColumns * kWarpSize;
-constexpr int kPitch = kLooseChannels + 1;  // from pixel to pixel; odd against bank conflicts
-constexpr int kCollected = kLoosePixels * kPitch;
-constexpr int kCollectedByBlock = kWarps * 2 * kCollected;
+
+template <typename T>
+struct Collected {
+  static constexpr int kChannels = 32 / sizeof(T);
+  static constexpr int kPitch = kChannels + 1;  // from pixel to pixel; odd against bank conflicts
+  T value[2][kLoosePixels * kPitch];
+};
 
 template <typename T, template <typename> typename ShapeOf>
 __global__ void __launch_bounds__(kThreads, kForwardBlocks<T>)
@@ -67,18 +71,19 @@ __global__ void __launch_bounds__(kThreads, kForwardBlocks<T>)
                                            const __grid_constant__ Image out) {
   using Shape = ShapeOf<T>;
   Shape* shapes = reinterpret_cast<Shape*>(shared_memory);
-  T* both = reinterpret_cast<T*>(shapes + scene.limbs) + threadIdx.x / kWarpSize * 2 * kCollected;
+  auto& both = reinterpret_cast<Collected<T>*>(shapes + scene.limbs)[threadIdx.x / kWarpSize];
+  constexpr int kMost = Collected<T>::kChannels, kPitch = Collected<T>::kPitch;
   stage(shapes, scene, blockIdx.x);
   __syncthreads();
   const bool dense_rows = out.stride[3] == 1;
   int together = 1;  // channels that are written side by side, a power of 2
-  while (!dense_rows && together < kLooseChannels && together < scene.channels) together *= 2;
+  while (!dense_rows && together < kMost && together < scene.channels) together *= 2;
   int turn = 0;
   for (Tile<T, 1, kLooseColumns> tile; tile.inside(scene); tile.next()) {
     const int lane = tile.lane.index;
     const Pixels<T, 1, kLooseColumns> at = tile.pixels(scene);
     for (int first = 0; first < scene.channels; first += together, turn ^= 1) {
-      T* collected = both + turn * kCollected;
+      T* collected = both.value[turn];
       const int count = min(together, scene.channels - first);
       for (int c = 0; c < count; ++c) {
         Nearby<T, 1, kLooseColumns, false> value;

@@ -38,7 +38,7 @@ struct dim3 {
 };
 
 namespace cuda_on_cpu {
-constexpr size_t kSharedBytes = 227 << 10;  // what a block may have on sm_90
+constexpr size_t kSharedBytes = 99 << 10;  // what a block may have on sm_120, the least of ours
 constexpr size_t kCanaryBytes = 1 << 10;
 }  // namespace cuda_on_cpu
 

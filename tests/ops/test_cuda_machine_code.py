@@ -26,7 +26,7 @@ REGISTERS = {
     "render_skeleton_forward_strided_kernel<float": 64,
     "render_skeleton_forward_strided_kernel<double": 128,
     "render_skeleton_backward_kernel<float": 80,
-    "render_skeleton_backward_kernel<double": 128,
+    "render_skeleton_backward_kernel<double": 168,
     "render_skeleton_backward_finish_kernel<": 64,
 }
 # Instructions that one limb may cost one pixel in float32, in the loop that tries limbs.

@@ -46,8 +46,10 @@ def test_number_of_limbs(limbs: int, wide: bool) -> None:
     assert_as_exact(random_drawing(limbs, limbs, (20, 36), wide=wide), CUDA)
 
 
-def test_most_limbs() -> None:
-    assert_as_exact(random_drawing(512, 512, (12, 20), wide=True), CUDA)
+@pytest.mark.parametrize(("dtype", "size"), [(DTYPES[0], (12, 20)), (DTYPES[1], (3, 5))])
+def test_most_limbs(dtype: torch.dtype, size: tuple[int, int]) -> None:
+    """They fit into shared memory, too."""
+    assert_as_exact(random_drawing(512, 512, size, wide=True, dtype=dtype), CUDA)
 
 
 @pytest.mark.parametrize("channels", [2, 40])
