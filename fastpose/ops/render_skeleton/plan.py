@@ -40,6 +40,7 @@ class Plan:
 
 
 _plans: dict[Any, Plan] = {}
+_MOST_PLANS = 4096  # arguments that were meant to be static but are not shall not fill the memory
 
 
 def plan_for(limbs: Any, channels: Any, widths: Any, device: torch.device) -> Plan:
@@ -65,6 +66,8 @@ def _plan(
         with torch.inference_mode(False):
             plan = _make_plan(*key)
         if type(plan.packed) is Tensor:  # no fake tensor may outlive its tracing
+            if len(_plans) >= _MOST_PLANS:
+                _plans.clear()
             _plans[key] = plan
     return plan
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from fastpose.ops.render_skeleton import plan as plan_module
 from fastpose.ops.render_skeleton.plan import MOST_LIMBS, plan_for
 
 CPU = torch.device("cpu")
@@ -84,3 +85,11 @@ def test_a_failed_check_leaves_nothing_behind():
     for _ in range(2):
         with pytest.raises(ValueError, match="from 0 on, got -1"):
             plan_for(((0, -1),), None, None, CPU)
+
+
+def test_plans_do_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(plan_module, "_plans", {})
+    monkeypatch.setattr(plan_module, "_MOST_PLANS", 3)
+    for i in range(10):
+        plan_for(((0, 1),), None, (i / 10,), CPU)
+        assert len(plan_module._plans) <= 3
