@@ -64,6 +64,7 @@ def report(out: Path, work: Path, *, train_seconds: float, seconds: float) -> No
         "inference_fps": prediction["model_frames_per_second"],
         "inference_end_to_end_fps": prediction["frames_per_second"],
         "video_frames": prediction["received"],
+        "video_frames_accounted_for": prediction["processed"] + prediction["failed"],
         "machine": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "seconds": round(seconds, 1),
@@ -83,18 +84,18 @@ def report(out: Path, work: Path, *, train_seconds: float, seconds: float) -> No
         ["| on clips of other actors | plain | sides forgiven |", "|---|---:|---:|", *lines]
     )
     end_to_end, cores = figures["inference_end_to_end_fps"], figures["cores"]
+    frames, accounted = figures["video_frames"], figures["video_frames_accounted_for"]
     text = f"""# What the demo reached
 
-Mean joint distance in percent of the picture's side; no label was used in training.
+Mean joint distance in percent of the picture's side; no label was used in training. The poses are
+framed as the synthetic cameras film; for videos of your own, `--fit-prior` finds the framing.
 
 {table}
 
 - training: {figures["train_steps"]} steps in {figures["train_seconds"]:.0f} s, {cores} cores
 - export: within {figures["export_max_error_px"]:.0e} px of the trained model
 - inference: {figures["inference_fps"]:.0f} frames/s in the model, {end_to_end:.0f} with decoding,
-  drawing and encoding; {figures["video_frames"]} frames in, {figures["video_frames"]} accounted for
-
-More training gives less error: `fastpose train keypointgan` on the same clips.
+  drawing and encoding; {frames} frames in, {accounted} accounted for
 
 - `sheet.png`: input, raw skeleton, drawn skeleton, reconstruction, overlay
 - `clips.png`: the clips it was trained on
@@ -117,8 +118,12 @@ def main() -> None:
     started = time.perf_counter()
     out: Path = options.out
     work = out / "work"
+    marker = work / ".made-by-the-demo"
+    if work.exists() and not marker.exists():
+        sys.exit(f"{work}: is not the demo's; choose another --out")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
+    marker.touch()
     short, seed = options.short, options.seed
 
     train_clips, test_clips = (4, 2) if short else (96, 24)

@@ -213,8 +213,9 @@ class KeypointGAN(nn.Module):
                 f"{tuple(batch.shape)}"
             )
         device = next(self.parameters()).device
-        detector = self.inference_module().eval()
+        training, detector = self.training, self.inference_module().eval()
         points, confidence = detector(batch.permute(0, 3, 1, 2).to(device))
+        self.train(training)
         return Poses(points.cpu().numpy(), confidence.cpu().numpy(), self.skeleton)
 
     def inference_module(self) -> nn.Module:

@@ -138,6 +138,10 @@ class FeatureNetwork(nn.Module):
                 )
         self.features.load_state_dict({k.removeprefix("features."): state[k] for k in wanted})
 
+    def __deepcopy__(self, memo: dict[int, object]) -> FeatureNetwork:
+        """Itself: it never changes, and an average of a model needs no second one."""
+        return self
+
     def train(self, mode: bool = True) -> FeatureNetwork:
         """Stays in evaluation mode: it is frozen."""
         return super().train(False)

@@ -27,7 +27,7 @@ class ImagePool(nn.Module):
         capacity = len(self.pictures)
         if capacity == 0:
             return batch.detach()
-        # Drawn on the host: the pool must not make a GPU wait for its own decisions.
+        # On the host, whose generator a checkpoint holds. Reading `stored` makes a GPU wait.
         swap = torch.rand(len(batch)) < 0.5
         slots = torch.randint(capacity, (len(batch),))
         out = batch.detach().clone()

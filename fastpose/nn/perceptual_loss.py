@@ -43,12 +43,13 @@ class PerceptualLoss(nn.Module):
             targets = network(target)
         losses = []
         for feature, wanted in zip(network(image), targets, strict=True):
-            square = (feature - wanted) ** 2
+            # In float32: under autocast features are bfloat16, and so would their differences be.
+            square = (feature.float() - wanted.float()) ** 2
             if weight is not None:
                 small = torch.nn.functional.adaptive_avg_pool2d(weight, square.shape[-2:])
                 square = square * (small / small.mean().clamp_min(1e-8))
             losses.append(square.mean())
-        stacked = torch.stack(losses).float()
+        stacked = torch.stack(losses)
         if self.training:
             with torch.no_grad():
                 mixed = torch.lerp(stacked, self.running_mean, self.momentum)

@@ -53,6 +53,7 @@ class Recipe:
         stages: what is trained, in order.
         augmentation: of the frames.
         min_gap, max_gap: least and greatest distance of a pair's frames within their clip.
+        by_frames: every frame is as likely; False: every clip is, as published.
         precision: of the networks' arithmetic in training: "float32", "bfloat16" (autocast), or
             "auto": bfloat16 where the device computes it natively. Weights are always float32.
         ema_decay: of the averaged weights that are evaluated and exported; 0 for none.
@@ -69,6 +70,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     min_gap: int = 0
     max_gap: int = 1000
+    by_frames: bool = True
     precision: str = "float32"
     ema_decay: float = 0.0
     checkpoint_every: int = 1000
@@ -84,9 +86,10 @@ class Recipe:
             )
         if not 0.0 <= self.ema_decay < 1.0:
             raise UserError(f"ema_decay: expected 0 to below 1, got {self.ema_decay}")
-        if not 0 <= self.min_gap <= self.max_gap:
+        if not 0 <= self.min_gap <= self.max_gap or self.max_gap < 1:
             raise UserError(
-                f"min_gap, max_gap: expected 0 <= min <= max, got {self.min_gap}, {self.max_gap}"
+                "min_gap, max_gap: expected 0 <= min <= max and max >= 1, got "
+                f"{self.min_gap}, {self.max_gap}"
             )
         for name in ("checkpoint_every", "sheet_every", "log_every", "keep_checkpoints"):
             if getattr(self, name) < 1:

@@ -1,7 +1,9 @@
 """KeypointGAN as published, and smaller settings for two CPU cores.
 
-``keypointgan-paper`` holds the values of ``specs/keypointgan_imm_cyclegan.md`` section 16; what the
-source leaves open is marked "assumed" there and here.
+``keypointgan-paper`` holds the published networks, losses, weights and optimizers. What it leaves
+to the data: frames come as the clips hold them (the paper removes the background with given
+masks), images and poses are disjoint because they come from different places (the paper halves
+each sequence), and poses are seen through the cameras of ``PriorConfig`` (there: real 2D poses).
 """
 
 from __future__ import annotations
@@ -60,6 +62,7 @@ PAPER = Recipe(
     prior=PriorConfig(),
     # Lengths assumed (spec 16: 300k to 600k at batch 16); the source trains without a limit.
     stages=keypointgan_stages(pretrain_steps=300_000, steps=300_000, pretrain_batch=16, batch=16),
+    by_frames=False,
     checkpoint_every=5000,
     sheet_every=1000,
 )

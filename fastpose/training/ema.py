@@ -7,7 +7,15 @@ import copy
 import torch
 from torch import Tensor, nn
 
-_AVERAGED_BUFFERS = ("running_mean", "running_var")
+
+def _running_statistics(model: nn.Module) -> set[str]:
+    """Names of the buffers in which normalisation layers keep means and variances."""
+    return {
+        f"{prefix}.{name}" if prefix else name
+        for prefix, module in model.named_modules()
+        if isinstance(module, nn.modules.batchnorm._NormBase)
+        for name in ("running_mean", "running_var")
+    }
 
 
 class Ema:
@@ -29,10 +37,11 @@ class Ema:
         self._copy = copy.deepcopy(model).requires_grad_(False).eval()
         pairs = list(zip(self._copy.parameters(), model.parameters(), strict=True))
         copied: list[tuple[Tensor, Tensor]] = []
+        statistics = _running_statistics(model)
         buffers = zip(self._copy.named_buffers(), model.named_buffers(), strict=True)
         for (name, mine), (_, theirs) in buffers:
-            averaged = name.rpartition(".")[2] in _AVERAGED_BUFFERS and mine.is_floating_point()
-            (pairs if averaged else copied).append((mine, theirs))  # type: ignore[arg-type]
+            averaged = pairs if name in statistics else copied
+            averaged.append((mine, theirs))  # type: ignore[arg-type]
         self._averaged = [mine.detach() for mine, _ in pairs]
         self._followed = [theirs.detach() for _, theirs in pairs]
         self._copied = copied

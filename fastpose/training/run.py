@@ -122,7 +122,12 @@ def train_run(
     # Whatever is wrong with recipe, clips or poses shows here, before anything is written.
     state = make_state(config, chosen, console)
     clips = config.open_clips()
-    pairs = FramePairs(clips, min_gap=config.recipe.min_gap, max_gap=config.recipe.max_gap)
+    pairs = FramePairs(
+        clips,
+        min_gap=config.recipe.min_gap,
+        max_gap=config.recipe.max_gap,
+        by_frames=config.recipe.by_frames,
+    )
     poses = config.open_prior(run)
     stop = state.total_steps if steps is None else min(steps, state.total_steps)
     if dry_run:

@@ -198,3 +198,9 @@ def test_the_motion_map_is_one_where_frames_agree_and_more_where_they_differ() -
     assert float(weights[0, 0, 25, 25]) > 10.0
     assert float(weights[0].mean()) == pytest.approx(3.0, rel=1e-4)
     assert motion_map({}, 0.0) is None
+
+
+def test_predicting_leaves_a_model_in_training_in_training(model: KeypointGAN) -> None:
+    model.train()
+    model.predict(np.zeros((1, 64, 64, 3), np.uint8))
+    assert model.translator.training and model.regressor.training

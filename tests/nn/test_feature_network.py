@@ -138,3 +138,16 @@ def test_pixel_weights_select_where_it_looks(random_network: FeatureNetwork) -> 
     left, right = torch.zeros(1, 1, 16, 16), torch.zeros(1, 1, 16, 16)
     left[..., :4], right[..., 12:] = 1.0, 1.0
     assert float(loss(x, y, left)) > 10 * float(loss(x, y, right))
+
+
+def test_copies_share_the_frozen_network(random_network: FeatureNetwork) -> None:
+    import copy
+
+    assert copy.deepcopy(random_network) is random_network
+
+
+def test_differences_are_not_rounded_under_autocast(random_network: FeatureNetwork) -> None:
+    loss = PerceptualLoss(random_network).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        value = loss(torch.zeros(1, 3, 16, 16), torch.ones(1, 3, 16, 16))
+    assert value.dtype == torch.float32

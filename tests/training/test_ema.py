@@ -70,3 +70,19 @@ def test_memory_formats_are_kept() -> None:
     model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
     weight = Ema(model, 0.9).module().weight
     assert weight.stride() == model.weight.stride()
+
+
+def test_only_statistics_of_normalisation_layers_are_averaged() -> None:
+    class Loss(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("running_mean", torch.zeros(2))
+
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(2), Loss())
+    ema = Ema(model, 0.5)
+    model[0].running_mean.fill_(1.0)
+    model[1].running_mean.fill_(1.0)  # type: ignore[union-attr]
+    ema.update(100)
+    averaged = ema.module()
+    assert averaged[0].running_mean.tolist() == [0.5, 0.5]  # type: ignore[index]
+    assert averaged[1].running_mean.tolist() == [1.0, 1.0]  # type: ignore[index]
