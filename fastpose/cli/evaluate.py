@@ -29,7 +29,8 @@ def run(
         data: Folder of clips that 'prepare' or 'synthesize' made.
         out: Folder for report.json and sheet.png (best, median and worst frames).
         prior: Files or folders of poses for the baselines; by default those the run trained with.
-        fit: A table that 'view prior --fit' wrote, to draw the poses of --prior from.
+            A run's framing (fitted or not) is kept; a model.onnx has none and takes the default.
+        fit: A table that 'view prior --fit' wrote, to frame the poses of the baselines with.
         labels: Labels by picture name (names, keypoints, joint_names); by default the keypoints
             that the clips carry.
         min_score: Joints of --labels with a smaller score do not count.

@@ -12,6 +12,7 @@ import numpy as np
 from fastpose.data.clips import Clip, ClipStore
 from fastpose.data.motion_capture.npz import load_arrays
 from fastpose.data.pose_points import named_joints
+from fastpose.data.prepare.sources import natural_key
 from fastpose.errors import UserError
 from fastpose.skeletons import Skeleton
 
@@ -66,7 +67,10 @@ def read_labels(
 
     The file is an npz with ``names`` (N,): ``strip.jpg#12`` or ``video.mp4#12`` for frame 12, or
     ``folder/000012.jpg`` for a picture; ``keypoints`` (N,K,2), or (N,K,3) with a score, in pixels
-    of the source; ``joint_names`` (K,); optional ``visible`` (N,K).
+    of the source; ``joint_names`` (K,); optional ``visible`` (N,K). A label is for a clip where
+    the shorter of label's and clip's source, both paths, ends the longer. Pictures of a folder
+    count in the order in which ``prepare`` reads them, so every one of them needs a label (with
+    ``visible`` off or a score of 0 where nobody is seen).
 
     Args:
         path: the file.
@@ -74,8 +78,12 @@ def read_labels(
         min_score: joints with a smaller score do not count.
 
     Raises:
-        UserError: an unreadable file, wrong shapes, or no label that meets a frame.
+        UserError: an unreadable file, wrong shapes, a frame labelled twice, two label sources for
+            one clip, fewer labelled pictures than frames of a folder, or no label that meets a
+            frame.
     """
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such file; name an npz of labels")
     data = load_arrays(path)
     lost = [key for key in ("names", "keypoints", "joint_names") if key not in data]
     if lost:
@@ -98,10 +106,10 @@ def read_labels(
         seen = seen & (keypoints[..., 2] > min_score)
     points = keypoints[..., :2]
     seen = seen & np.isfinite(points).all(axis=-1)
-    groups = _by_source(names)
+    groups = _by_source(names, path)
     parts = []
     for i, clip in enumerate(store.clips):
-        rows, frames = _rows_of(clip, groups)
+        rows, frames = _rows_of(clip, groups, path)
         if len(rows):
             placed = _into_window(points[rows], clip, store.size)
             parts.append((np.full(len(rows), i), frames, placed, seen[rows]))
@@ -115,50 +123,80 @@ def read_labels(
     return Labels(*columns, skeleton=named_joints(joints, path), source=str(path))
 
 
-_Groups = dict[PurePosixPath, dict[int, int]]
+@dataclass(frozen=True)
+class _Source:
+    """Rows of the label file by number of the frame; a folder of pictures is numbered here."""
+
+    rows: dict[int, int]
+    folder: bool = False
 
 
-def _by_source(names: Sequence[str]) -> _Groups:
-    """Source -> frame number -> row; pictures of a folder are numbered in order of their names."""
+_Groups = dict[PurePosixPath, _Source]
+
+
+def _by_source(names: Sequence[str], path: str | os.PathLike[str]) -> _Groups:
+    """Label sources by name: recordings, single pictures, and folders of pictures."""
+    if len(set(names)) < len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise UserError(f"{path}: labels {twice} twice; keep one label for each frame")
     groups: _Groups = {}
-    pictures: dict[PurePosixPath, list[tuple[str, int]]] = {}
+    pictures: dict[PurePosixPath, list[tuple[Path, int]]] = {}
     for row, name in enumerate(names):
         file, mark, number = name.rpartition("#")
-        if mark and number.isdigit():
-            groups.setdefault(PurePosixPath(file), {})[int(number)] = row
+        if mark and number.isdecimal():
+            groups.setdefault(PurePosixPath(file), _Source({})).rows[int(number)] = row
         else:
             picture = PurePosixPath(name)
-            groups.setdefault(picture, {})[0] = row
-            pictures.setdefault(picture.parent, []).append((picture.name, row))
+            groups.setdefault(picture, _Source({})).rows[0] = row
+            pictures.setdefault(picture.parent, []).append((Path(name), row))
     for folder, files in pictures.items():
-        if folder != PurePosixPath("."):
-            groups.setdefault(folder, {}).update(
-                {number: row for number, (_, row) in enumerate(sorted(files))}
-            )
+        files.sort(key=lambda file: natural_key(file[0]))
+        rows = {number: row for number, (_, row) in enumerate(files)}
+        groups.setdefault(folder, _Source(rows, folder=True))
     return groups
 
 
-def _rows_of(clip: Clip, groups: _Groups) -> tuple[np.ndarray, np.ndarray]:
+def _rows_of(
+    clip: Clip, groups: _Groups, path: str | os.PathLike[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the labels of a clip, and the clip's frames that they label."""
-    none = np.zeros(0, np.int64)
-    if clip.source is None:
-        return none, none
-    parts = PurePosixPath(Path(clip.source).as_posix()).parts
-    best, agreement = None, 0
-    for source in groups:
-        common = 0
-        for a, b in zip(reversed(parts), reversed(source.parts), strict=False):
-            if a != b:
-                break
-            common += 1
-        if common > agreement:
-            best, agreement = source, common
-    if best is None:
-        return none, none
+    source = None if clip.source is None else _source_of(clip.source, groups, path)
+    if source is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    labelled = groups[source]
     numbers = range(len(clip)) if clip.source_frames is None else clip.source_frames
-    found = [(groups[best][n], at) for at, n in enumerate(numbers) if n in groups[best]]
+    # A folder's frames are known by their order alone: a picture left out would shift the others.
+    if labelled.folder and max(numbers) >= len(labelled.rows):
+        raise UserError(
+            f"{path}: labels {len(labelled.rows)} pictures of {source}, but clip '{clip.name}' "
+            f"holds its frame {max(numbers)}; label every picture of the folder"
+        )
+    found = [(labelled.rows[n], at) for at, n in enumerate(numbers) if n in labelled.rows]
     rows = np.array(found, np.int64).reshape(-1, 2)
     return rows[:, 0], rows[:, 1]
+
+
+def _source_of(name: str, groups: _Groups, path: str | os.PathLike[str]) -> PurePosixPath | None:
+    """The label source of the clip source ``name``: one path ends the other, the more the better.
+
+    Raises:
+        UserError: two label sources agree with it equally well.
+    """
+    parts = PurePosixPath(Path(name).as_posix()).parts
+    best: list[PurePosixPath] = []
+    agreement = 1
+    for source in groups:
+        common = min(len(parts), len(source.parts))
+        if common < agreement or parts[-common:] != source.parts[-common:]:
+            continue
+        best = [*best, source] if common == agreement else [source]
+        agreement = common
+    if len(best) > 1:
+        raise UserError(
+            f"{path}: both {best[0]} and {best[1]} may be the source {name} of a clip; "
+            "keep the labels of one of them"
+        )
+    return best[0] if best else None
 
 
 def _into_window(points: np.ndarray, clip: Clip, size: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,9 @@ def evaluate_model(
         out: folder for report.json and sheet.png; None writes nothing.
         labels: an npz of labels by picture name; None takes the keypoints that the clips carry.
         min_score: joints of ``labels`` with a smaller score do not count.
-        prior: files or folders of poses for the baselines; empty takes the run's own prior.
-        fit: table of a prior fitted to clips, to draw ``prior`` from.
+        prior: files or folders of poses for the baselines; empty takes those of the run. A run's
+            framing and other prior settings hold for them too; an ONNX file has none to keep.
+        fit: table of a prior fitted to clips, in place of the framing.
         joints: names of the joints to score; None takes all that labels and model share.
         batch_size: frames a call.
         threads: processor threads of the model.
@@ -109,13 +111,20 @@ def _open_prior(
     fit: str | os.PathLike[str] | None,
     skeleton: Skeleton,
 ) -> PosePrior:
-    if paths:
-        config = PriorConfig(framing="fitted", fit=str(fit)) if fit else PriorConfig()
-        return PosePrior.from_path(paths, skeleton, config)
+    """The prior of the baselines; of a run, all that is not named stays as it trained with."""
     run = _run_of(Path(model))
     if run is None:
-        raise UserError(f"{model}: is no run, so name the poses for the baselines with --prior")
-    return RunConfig.load(run).open_prior(run)
+        if not paths:
+            raise UserError(f"{model}: is no run, so name the poses for the baselines with --prior")
+        config = PriorConfig(framing="fitted", fit=str(fit)) if fit else PriorConfig()
+        return PosePrior.from_path(paths, skeleton, config)
+    trained = RunConfig.load(run)
+    recipe = trained.recipe
+    if fit:
+        table = str(Path(fit).absolute())  # a bare name would mean the run's own table
+        recipe = replace(recipe, prior=replace(recipe.prior, framing="fitted", fit=table))
+    poses = tuple(Path(path) for path in paths) or trained.prior
+    return replace(trained, recipe=recipe, prior=poses).open_prior(run)
 
 
 def _run_of(model: Path) -> Path | None:
