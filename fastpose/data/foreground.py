@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 _BORDER = 0.14  # width of the strip at left, right and top that is background to begin with
+_DARKEST_SHADOW = 0.78  # share of its light that a wall keeps in a shadow told as such
 _MOST_COLOURS = 600  # background pixels that colours are compared with
 
 
@@ -25,10 +26,11 @@ def silhouettes(frames: np.ndarray, *, size: int = 64) -> np.ndarray:
     """
     video = shrink(frames, size)
     still = np.median(video, axis=0)
+    video = video - _exposure(video - still)
     noise = _noise(video, still)
     body = _still_body(still, _moved(video, still, noise), noise)
     background, seen = _background(video, still, body, noise)
-    difference = np.sqrt(((video - background) ** 2).sum(axis=-1))
+    difference = _difference(video, background, ~_grow(body, 1))
     # Where the wall behind the person was never seen its colour is a guess: ask for more contrast.
     threshold = np.where(seen, 4.0 * noise + 8.0, 6.0 * noise + 26.0)
     mask = 1.0 / (1.0 + np.exp(-(_blur(difference, 1) - threshold) / (0.15 * threshold)))
@@ -48,6 +50,21 @@ def shrink(frames: np.ndarray, size: int) -> np.ndarray:
         cells = np.add.reduceat(rows, edges[:-1], axis=1)
         out[i] = cells / (widths[:, None, None] * widths[None, :, None])
     return out
+
+
+def _difference(video: np.ndarray, background: np.ndarray, wall: np.ndarray) -> np.ndarray:
+    """(N,s,s) colour distance to the background; a light shadow on the wall counts by its hue."""
+    apart = np.sqrt(((video - background) ** 2).sum(axis=-1))
+    shade = (video * background).sum(axis=-1) / np.maximum((background**2).sum(axis=-1), 1.0)
+    hue = np.sqrt(((video - shade[..., None] * background) ** 2).sum(axis=-1))
+    return np.where((shade > _DARKEST_SHADOW) & (shade < 1.0) & wall, hue, apart)
+
+
+def _exposure(change: np.ndarray) -> np.ndarray:
+    """(N,1,1,3) by how much each whole frame is brighter, from the strips beside the person."""
+    strip = max(2, round(_BORDER * change.shape[2]))
+    beside = np.concatenate([change[:, :, :strip], change[:, :, -strip:]], axis=2)
+    return np.median(beside, axis=(1, 2), keepdims=True)
 
 
 def _noise(video: np.ndarray, still: np.ndarray) -> float:
@@ -71,7 +88,7 @@ def _still_body(still: np.ndarray, moved: np.ndarray, noise: float) -> np.ndarra
     body = np.zeros((side, side), bool)
     for closeness in (8.0, 25.0):  # first any colour of the borders, then those of the surroundings
         distance = _colour_distance(still, outside & ~(moved & body), closeness)
-        limit = max(_otsu(distance), 3.0 * noise + 12.0)
+        limit = max(_between(distance), 3.0 * noise + 10.0)
         body = _main_part(_blur(distance[None], 1) > limit)[0]
         body = _fill(body)
         outside = ~_grow(body, 3)
@@ -117,15 +134,17 @@ def _background(
     return np.where(covered[..., None], background, still), seen
 
 
-def _otsu(values: np.ndarray) -> float:
-    """The threshold that best splits ``values`` into two groups."""
+def _between(values: np.ndarray, share: float = 0.3) -> float:
+    """``share`` of the way between the means of the two groups that Otsu's threshold splits."""
     counts, edges = np.histogram(values, bins=128)
     centres = 0.5 * (edges[:-1] + edges[1:])
-    below = np.cumsum(counts)
-    total, first = below[-1], np.cumsum(counts * centres)
-    rest = np.maximum(below * (total - below), 1)
-    between = (first[-1] * below / total - first) ** 2 / rest
-    return float(centres[int(np.argmax(between))])
+    below, first = np.cumsum(counts), np.cumsum(counts * centres)
+    rest = below[-1] - below
+    between = (first[-1] * below / below[-1] - first) ** 2 / np.maximum(below * rest, 1)
+    at = int(np.argmax(between))
+    low = first[at] / max(below[at], 1)
+    high = (first[-1] - first[at]) / max(rest[at], 1) if rest[at] else low
+    return float(low + share * (high - low))
 
 
 def _blur(images: np.ndarray, radius: int) -> np.ndarray:
