@@ -92,7 +92,7 @@ def test_a_single_picture(label_file, tmp_path) -> None:
 def test_labels_move_into_the_window(label_file, tmp_path) -> None:
     clip = {"frames": 1, "source": "a.mp4", "window": (10.0, 20.0, 50.5)}
     store = write_clips(tmp_path / "clips", [clip])
-    labels = read_labels(label_file(["a.mp4#0"], keypoints=[POSE + [10, 20]]), store)
+    labels = read_labels(label_file(["a.mp4#0"], keypoints=[POSE + np.array([10, 20])]), store)
     assert labels.points == pytest.approx(POSE[None] * 2 - 0.5)  # 101 pixels for 50.5
     whole = {"frames": 1, "source": "a.mp4", "window": (-0.5, -0.5, 101.0)}
     same = write_clips(tmp_path / "whole", [whole])

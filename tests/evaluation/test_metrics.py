@@ -36,8 +36,8 @@ def test_one_point_for_all_joints() -> None:
 
 
 def test_percent_of_the_side() -> None:
-    assert _errors(POSE + [3, 4], side=200.0).plain == pytest.approx([2.5])
-    assert _errors(POSE + [3, 4], side=50.0).plain == pytest.approx([10])
+    assert _errors(POSE + np.array([3, 4]), side=200.0).plain == pytest.approx([2.5])
+    assert _errors(POSE + np.array([3, 4]), side=50.0).plain == pytest.approx([10])
 
 
 def test_unseen_joints_do_not_count_whatever_they_hold() -> None:
