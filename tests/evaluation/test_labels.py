@@ -23,7 +23,8 @@ def label_file(tmp_path: Path):
         arrays = {"names": names, "keypoints": points, "joint_names": list(SKELETON.joints)}
         arrays |= changes
         path = tmp_path / "labels.npz"
-        np.savez(path, **{key: np.array(v) for key, v in arrays.items() if v is not None})
+        kept: dict[str, Any] = {key: np.array(v) for key, v in arrays.items() if v is not None}
+        np.savez(path, **kept)
         return path
 
     return write

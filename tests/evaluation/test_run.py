@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -48,8 +49,8 @@ def fitted_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _open(model: Path, prior: list[str], fit: str | None):
-    return evaluation._open_prior(model, prior, fit, get_skeleton("limbs12"))
+def _open(model: Path, prior: list[str], fit: str | None) -> _Opened:
+    return cast(_Opened, evaluation._open_prior(model, prior, fit, get_skeleton("limbs12")))
 
 
 def test_a_run_keeps_its_framing_whatever_poses_are_named(fitted_run) -> None:
