@@ -46,7 +46,8 @@ class FitOptions:
         keep: poses kept for each frame.
         sharpness: a pose that covers a frame worse by d (in intersection over union) counts
             exp(-sharpness d) as much.
-        covers: what clothes and blur may add to the limbs' radii, in body heights.
+        cover: what clothes and the silhouettes' blur add to the limbs' radii, in body heights. Not
+            searched: thicker and smaller bodies cover silhouettes about as well.
         heights: smallest and largest body height that is tried, as a share of the crop's side.
         tops: highest and lowest top of the head of the standing person that is tried.
         together: how much the clips share one framing; 0 fits each alone.
@@ -58,7 +59,7 @@ class FitOptions:
     frames_per_clip: int = 30
     keep: int = 12
     sharpness: float = 40.0
-    covers: tuple[float, ...] = (0.0, 0.012, 0.024, 0.036)
+    cover: float = 0.02
     heights: tuple[float, float] = (0.5, 1.8)
     tops: tuple[float, float] = (0.0, 0.45)
     together: float = 1.0
@@ -127,17 +128,16 @@ def fit_prior(
         )
     few = bank.take(bank.draw(options.poses // 10, rng))
     few = recombine(few, options.recombination, rng, bank)
-    cover, framings = _find_framings(masks, few, config, options)
+    framings = _find_framings(masks, few, config, options)
     poses = recombine(bank.take(bank.draw(options.poses, rng)), options.recombination, rng, bank)
     yaws, density = likely_yaws(config, options.yaw_step)
-    views = make_views(poses, yaws, density, config.pitch_mean, cover)
+    views = make_views(poses, yaws, density, config.pitch_mean, options.cover)
     table, overlap = _match_clips(masks, framings, poses, views, config, options)
     fitted = _fitted_config(config, table, path)
     report: dict[str, object] = {
         "clips": len(store.clips),
         "clips_used": len(masks),
         "rows": len(table.weight),
-        "cover": cover,
         "overlap": round(overlap, 4),
         "frontal_share": fitted.frontal_share,
         "side_share": fitted.side_share,
@@ -191,8 +191,8 @@ def likely_yaws(config: PriorConfig, step: float) -> tuple[np.ndarray, np.ndarra
 
 def _find_framings(
     masks: list[np.ndarray], poses: PoseBank, config: PriorConfig, options: FitOptions
-) -> tuple[float, list[_Framing]]:
-    """What clothes add to the limbs, and each clip's framing: where bodies cover its frames best."""
+) -> list[_Framing]:
+    """Each clip's framing: where bodies cover its frames best."""
     frames, owner = [], []
     for clip, found in enumerate(masks):
         count = min(_SEARCH_FRAMES, len(found))
@@ -203,7 +203,7 @@ def _find_framings(
     heights, tops = _grid(np.log(options.heights), _HEIGHT_STEP), _grid(options.tops, _TOP_STEP)
     yaws, density = likely_yaws(config, 2.0 * options.yaw_step)
 
-    def score(views: Views, i: int, j: int) -> np.ndarray:
+    def score(i: int, j: int) -> np.ndarray:
         """(clips,) mean overlap of the best bodies of three thirds at one point of the grid."""
         height = float(np.exp(heights[i]))
         overlap = overlap_of(flat, crops_of(views.canvas, height, tops[j] + height)[0])
@@ -211,23 +211,18 @@ def _find_framings(
         best = np.mean(thirds, axis=0)
         return np.bincount(owner, best, minlength=len(masks)) / count
 
-    best_score, cover, scores = -np.inf, 0.0, np.zeros(0)
-    for candidate in options.covers:
-        views = make_views(poses, yaws, density, config.pitch_mean, candidate)
-        found = np.full((len(heights), len(tops), len(masks)), -np.inf)
-        for i, j in np.ndindex(len(heights), len(tops)):
-            if i % 2 == 0 and j % 2 == 0:
-                found[i, j] = score(views, i, j)
-        if found.mean(axis=2).max() > best_score:
-            best_score, cover, scores = found.mean(axis=2).max(), candidate, found
-    views = make_views(poses, yaws, density, config.pitch_mean, cover)
+    views = make_views(poses, yaws, density, config.pitch_mean, options.cover)
+    scores = np.full((len(heights), len(tops), len(masks)), -np.inf)
+    for i, j in np.ndindex(len(heights), len(tops)):
+        if i % 2 == 0 and j % 2 == 0:
+            scores[i, j] = score(i, j)
     shared = scores + options.together * scores.mean(axis=2, keepdims=True)
     near = np.zeros(scores.shape[:2], bool)  # the fine grid, where any clip found its best
     for clip in range(len(masks)):
         i, j = divmod(int(shared[..., clip].argmax()), len(tops))
         near[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2] = True
     for i, j in np.argwhere(near & ~np.isfinite(scores[..., 0])):
-        scores[i, j] = score(views, int(i), int(j))
+        scores[i, j] = score(int(i), int(j))
     shared = scores + options.together * scores.mean(axis=2, keepdims=True)
     framings = []
     for clip in range(len(masks)):
@@ -236,7 +231,7 @@ def _find_framings(
         height = np.exp(heights[i] + (heights[1] - heights[0]) * _vertex(values[:, j], i))
         top = tops[j] + (tops[1] - tops[0]) * _vertex(values[i], j)
         framings.append(_Framing(float(height), float(top)))
-    return cover, framings
+    return framings
 
 
 def _grid(limits: tuple[float, float] | np.ndarray, step: float) -> np.ndarray:
