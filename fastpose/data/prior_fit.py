@@ -86,9 +86,9 @@ class _Framing:
         return self.top + self.height
 
     def rounded(self) -> _Framing:
-        """To 3 % of the height and 1.5 % of the side, so that alike clips are treated together."""
-        height = float(np.exp(round(np.log(self.height) / 0.03) * 0.03))
-        return _Framing(height, round(self.top / 0.015) * 0.015)
+        """To 4 % of the height and 2 % of the side, so that alike clips are treated together."""
+        height = float(np.exp(round(np.log(self.height) / 0.04) * 0.04))
+        return _Framing(height, round(self.top / 0.02) * 0.02)
 
 
 def fit_prior(

@@ -47,6 +47,10 @@ class Matches:
     centre: np.ndarray
     mirrored: np.ndarray
 
+    def taken(self, rows: slice) -> Matches:
+        """The matches of some of the silhouettes."""
+        return Matches(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
     def joined(self, other: Matches, keep: int) -> Matches:
         """The ``keep`` best of two lists for the same silhouettes."""
         columns = [
@@ -129,12 +133,13 @@ def match(
         keep: views kept for each mask.
         mirror: whether a pose may be mirrored.
     """
-    straight = _match_as_seen(masks, views, height, ground, sharpness, keep)
     if not mirror:
-        return straight
+        return _match_as_seen(masks, views, height, ground, sharpness, keep)
     # A mirrored body seen from the opposite side is the mirrored silhouette.
-    found = _match_as_seen(masks[:, :, ::-1], views, height, ground, sharpness, keep)
-    reflected = Matches(found.score, found.view, found.overlap, 1.0 - found.centre, ~found.mirrored)
+    both = np.concatenate([masks, masks[:, :, ::-1]])
+    found = _match_as_seen(both, views, height, ground, sharpness, keep)
+    straight, other = found.taken(slice(None, len(masks))), found.taken(slice(len(masks), None))
+    reflected = Matches(other.score, other.view, other.overlap, 1.0 - other.centre, ~other.mirrored)
     return straight.joined(reflected, keep)
 
 

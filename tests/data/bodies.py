@@ -98,7 +98,7 @@ def write_clips(
             view = project(bank.positions(), yaw * full, 0 * full, 0 * full, 5.0 * full)
             points = frame_points(view, height * full, (top + height) * full, 0.5 * full)
             drawn = draw_bodies(
-                0.5 * (points + 1.0), 1.2 * height, extent=(0.0, 0.0, 1.0), cells=size
+                0.5 * (points + 1.0), 0.008, height=height, extent=(0.0, 0.0, 1.0), cells=size
             )
             wall = rng.integers(170, 190, (1, size, size, 1)).astype(np.float32)
             share = drawn[..., None] / 255.0
