@@ -43,8 +43,8 @@ constexpr size_t kCanaryBytes = 1 << 10;
 }  // namespace cuda_on_cpu
 
 // What a kernel sees.
-inline uint3 threadIdx, blockIdx;
-inline dim3 blockDim, gridDim;
+static uint3 threadIdx, blockIdx;
+static dim3 blockDim, gridDim;
 alignas(128) unsigned char shared_memory[cuda_on_cpu::kSharedBytes + cuda_on_cpu::kCanaryBytes];
 
 namespace cuda_on_cpu {
@@ -93,7 +93,7 @@ struct Machine {
   }
 };
 
-inline Machine machine;
+static Machine machine;  // not inline: the linker would share it among libraries
 
 // Gives the processor back to the scheduler; returns when this fiber is drawn again.
 [[gnu::noinline]] inline void yield() {
@@ -306,3 +306,9 @@ inline void run_grid(dim3 grid, dim3 block, size_t shared, std::function<void()>
 }
 
 }  // namespace cuda_on_cpu
+
+// What the compiler's check of alignment calls (build.py links no library of its own for it).
+extern "C" [[gnu::used, gnu::visibility("hidden")]] inline void __ubsan_handle_type_mismatch_v1(
+    void*, uintptr_t) {
+  cuda_on_cpu::fail("a misaligned access");
+}

@@ -88,6 +88,7 @@ def test_shared_memory_is_not_a_number_at_first() -> None:
         ("half_a_warp", "48 of 96 threads of a block wait for ever in line"),
         ("part_mask", "only full warps are supported"),
         ("write_behind", "a write behind the shared memory"),
+        ("misaligned_store", "a misaligned access"),
         ("odd_block", "a block must have 32, 64, ... 1024 threads"),
         ("no_grid", "the grid is empty or too large"),
         ("much_shared", "too much shared memory"),

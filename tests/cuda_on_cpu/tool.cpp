@@ -72,6 +72,14 @@ __global__ void part_mask(int* result) { result[0] = int(__ballot_sync(1u, true)
 
 __global__ void write_behind(int*) { shared_memory[kThreads * sizeof(int)] = 1; }
 
+struct alignas(16) Quad {
+  int a[4];
+};
+
+__global__ void misaligned_store(int*) {
+  *reinterpret_cast<Quad*>(shared_memory + 4 * threadIdx.x) = Quad();
+}
+
 // Shared memory as a block finds it.
 __global__ void unwritten(float* result) {
   result[threadIdx.x] = reinterpret_cast<float*>(shared_memory)[threadIdx.x];
@@ -123,6 +131,7 @@ const char* run_kernel(const char* name, int* result, int blocks, uint64_t seed,
       {"half_a_warp", half_a_warp},
       {"part_mask", part_mask},
       {"write_behind", write_behind},
+      {"misaligned_store", misaligned_store},
   };
   for (const auto& [known, function] : kernels)
     if (kernel == known) return run(function, dim3(blocks), dim3(kThreads), shared, result);
