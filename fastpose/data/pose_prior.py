@@ -56,7 +56,7 @@ class PriorConfig:
     Fitted to clips:
         fit: the table written by ``fit_prior``, for ``framing="fitted"``.
         fit_share: share of draws that take pose, view and place from the table; the others take
-            their place from it but any pose.
+            view and place from it but any pose.
         fit_yaw_sd, fit_scale_sd, fit_shift_sd: spread around the table's values (degrees, share of
             the scale, share of the crop's side).
     """
@@ -259,8 +259,7 @@ class PosePrior:
             taken = rng.random(n) < config.fit_share
             poses = poses.replaced(taken, table.bank.take(table.pose[row]))
             mirror = np.where(taken, table.mirrored[row], mirror)
-            fitted_yaw = table.yaw[row] + config.fit_yaw_sd * rng.standard_normal(n)
-            yaw = np.where(taken, fitted_yaw, yaw)
+            yaw = table.yaw[row] + config.fit_yaw_sd * rng.standard_normal(n)
             height, ground, centre = table.place(row, config.fit_scale_sd, config.fit_shift_sd, rng)
         else:
             height, ground, centre = _standing_place(config, n, rng)
