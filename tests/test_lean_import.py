@@ -38,7 +38,7 @@ def python(code: str) -> str:
 
 
 def modules() -> list[str]:
-    """Dotted names of all modules; __main__ runs the program, and GPU kernels are Triton's own."""
+    """Dotted names of all modules; __main__ runs the program, and triton*.py are Triton's own."""
     paths = (path.relative_to(ROOT).with_suffix("") for path in sorted(PACKAGE.rglob("*.py")))
     names = (".".join(p.parts).removesuffix(".__init__") for p in paths)
     return [name for name in names if not name.endswith(("__main__", ".triton", ".triton_kernels"))]
