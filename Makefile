@@ -26,7 +26,6 @@ build: .venv/.installed
 	@$(BIN)/python setup.py -q build_ext --inplace
 
 test: build
-	@mkdir -p build
 	FASTPOSE_REQUIRE_NATIVE=1 timeout --signal=INT 600 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/.ready
