@@ -96,9 +96,9 @@ def find_nvcc() -> str | None:
 
 def cuda_archs(nvcc: str) -> str:
     """FASTPOSE_CUDA_ARCHS, or those of the default list that this nvcc can compile for."""
-    named = os.environ.get("FASTPOSE_CUDA_ARCHS", "").replace(",", ";").strip("; ")
+    named = re.findall(r"\w+", os.environ.get("FASTPOSE_CUDA_ARCHS", ""))
     if named:
-        return named
+        return ";".join(named)
     listed = subprocess.run([nvcc, "--list-gpu-arch"], capture_output=True, text=True, check=True)
     known = set(re.findall(r"compute_(\d+)", listed.stdout))
     return ";".join(arch for arch in DEFAULT_CUDA_ARCHS if arch in known)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import setuptools
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "fastpose"
@@ -172,16 +175,54 @@ def test_wrong_value_of_fastpose_cuda(tmp_path: Path) -> None:
     assert lines == ["fastpose: FASTPOSE_CUDA is 'maybe'; use on, off or auto"]
 
 
-@pytest.mark.skipif(Path("/usr/local/cuda/bin/nvcc").exists(), reason="nvcc cannot be hidden here")
-def test_cuda_on_without_nvcc(tmp_path: Path) -> None:
-    hidden = dict.fromkeys(("CUDACXX", "CUDA_HOME", "CUDA_PATH"), "")
-    compiler = tmp_path / "bin"
-    compiler.mkdir()
-    for name in ("c++", "g++"):
-        (compiler / name).symlink_to(shutil.which("g++") or "/usr/bin/g++")
-    lines = last_lines(build_ext(tmp_path, FASTPOSE_CUDA="on", PATH=str(compiler), **hidden))
-    assert len(lines) == 3
-    assert "there is no nvcc" in lines[0]
+@pytest.fixture
+def setup_functions(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The names of setup.py, which is run without the call of setuptools.setup at its end."""
+    monkeypatch.setattr(setuptools, "setup", lambda **_: None)
+    return runpy.run_path(str(ROOT / "setup.py"))["find_torch"].__globals__
+
+
+def test_cuda_on_without_nvcc(
+    setup_functions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(setup_functions, "find_nvcc", lambda: None)
+    monkeypatch.setenv("FASTPOSE_CUDA", "on")
+    with pytest.raises(SystemExit, match="there is no nvcc") as stopped:
+        setup_functions["cuda_options"]()
+    assert len(str(stopped.value).splitlines()) == 3
+    monkeypatch.setenv("FASTPOSE_CUDA", "auto")
+    assert setup_functions["cuda_options"]() == (["-DFASTPOSE_WITH_CUDA=OFF"], {})
+
+
+def test_architectures_that_nvcc_does_not_know_are_left_out(
+    setup_functions: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nvcc = tmp_path / "nvcc"
+    nvcc.write_text("#!/bin/sh\nprintf 'compute_80\\ncompute_90\\n'\n")
+    nvcc.chmod(0o755)
+    monkeypatch.delenv("FASTPOSE_CUDA_ARCHS", raising=False)
+    assert setup_functions["cuda_archs"](str(nvcc)) == "80;90"
+    monkeypatch.setenv("FASTPOSE_CUDA_ARCHS", "75, 86")
+    assert setup_functions["cuda_archs"](str(nvcc)) == "75;86"
+
+
+def test_missing_compiler_is_asked_for(
+    setup_functions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(SystemExit, match=r"apt-get install g\+\+"):
+        setup_functions["check_compiler"]()
+
+
+def test_torch_of_the_environment_is_found_under_build_isolation(
+    setup_functions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There torch is not importable, and only the interpreter tells where the environment is."""
+    monkeypatch.delenv("FASTPOSE_TORCH_DIR", raising=False)
+    monkeypatch.setattr(setup_functions["importlib"].util, "find_spec", lambda name: None)
+    folder, version = setup_functions["find_torch"]()
+    assert (folder / "include/torch/csrc/stable/library.h").is_file()
+    assert version.startswith("2.")
 
 
 # --- the wheel -----------------------------------------------------------------------------------
