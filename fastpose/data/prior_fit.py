@@ -31,6 +31,7 @@ from fastpose.data.silhouette_match import (
 from fastpose.errors import UserError
 
 _HEIGHT_STEP, _TOP_STEP = 0.11, 0.045  # of the search, in logarithms and in sides of the crop
+_LEAST_COVERED = 0.85  # of the median overlap; frames below it are left out
 _SEARCH_FRAMES = 5  # frames of each clip that the search for its framing looks at
 
 
@@ -54,7 +55,7 @@ class FitOptions:
     """
 
     poses: int = 3000
-    recombination: float = 0.6
+    recombination: float = 0.8
     yaw_step: float = 15.0
     frames_per_clip: int = 30
     keep: int = 12
@@ -256,7 +257,7 @@ def _match_clips(
     config: PriorConfig,
     options: FitOptions,
 ) -> tuple[FittedTable, float]:
-    """The table of all clips, each counting the same, and its mean overlap."""
+    """The table of all clips, each counting about the same, and its mean overlap."""
     groups: dict[_Framing, list[int]] = {}
     for clip, framing in enumerate(framings):
         groups.setdefault(framing.rounded(), []).append(clip)
@@ -273,16 +274,20 @@ def _match_clips(
         )
         share = np.concatenate([np.full(len(masks[c]), 1.0 / len(masks[c])) for c in clips])
         found.append((best, framing, share))
+    # Frames that no body covers are broken silhouettes: they would teach strange poses.
+    least = _LEAST_COVERED * np.median(np.concatenate([b.overlap[:, 0] for b, _, _ in found]))
     weights, columns = [], []
     for best, framing, share in found:
         weight = np.exp(best.score - best.score.max(axis=1, keepdims=True))
-        weights.append((weight * share[:, None] / weight.sum(axis=1, keepdims=True)).ravel())
+        weight *= share[:, None] / weight.sum(axis=1, keepdims=True)
+        weights.append((weight * (best.overlap[:, :1] >= least)).ravel())
         place = np.full((best.view.size, 2), (framing.height, framing.ground))
         columns.append((best.view, best.mirrored, place[:, 0], place[:, 1], best.centre))
     view, mirrored, height, ground, centre = (
         np.concatenate([c.ravel() for c in column]) for column in zip(*columns, strict=True)
     )
-    weight = np.concatenate(weights) / len(masks)
+    weight = np.concatenate(weights)
+    weight /= weight.sum()
     overlap = np.concatenate([best.overlap.ravel() for best, _, _ in found])
     yaw = np.where(mirrored, -1.0, 1.0) * views.yaw[view]
     table = FittedTable(poses, weight, views.pose[view], yaw, mirrored, height, ground, centre)
