@@ -64,6 +64,11 @@ class Case:
         pairs = tuple(itertools.combinations(range(joints), 2))[: self.limbs]
         return torch.rand(self.batch, joints, 2, generator=source) * 2 - 1, pairs
 
+    def weights(self) -> Tensor:
+        """The gradient that arrives at the image."""
+        shape = (self.batch, 1, self.size, self.size)
+        return torch.randn(shape, generator=torch.Generator().manual_seed(2))
+
 
 GRID = (Case(1), Case(32), Case(size=64), Case(size=256), Case(limbs=120))
 
@@ -99,7 +104,7 @@ def gate(case: Case, found: dict[str, Drawer]) -> dict[str, dict[str, float]]:
     ValueError where ours is beyond its bounds; a peer's errors are only noted, see :func:`wrong`.
     """
     points, pairs = case.inputs(seed=1)
-    weights = torch.randn(case.batch, 1, case.size, case.size)
+    weights = case.weights()
 
     def run(draw: Drawer, leaf: Tensor) -> tuple[Tensor, Tensor]:
         leaf = leaf.clone().requires_grad_()
@@ -134,7 +139,7 @@ def wrong(errors: dict[str, float], limit: float = 1e-4) -> bool:
 def contenders(case: Case, found: dict[str, Drawer], backward: bool) -> list[Contender]:
     """One contender for each drawer, and ours with each narrower instruction set."""
     points = case.inputs()[0].requires_grad_(backward)
-    weights = torch.randn(case.batch, 1, case.size, case.size)
+    weights = case.weights()
 
     def runner(draw: Drawer) -> Callable[[], None]:
         def forward() -> None:

@@ -21,30 +21,41 @@ def pixel_grid(size: int, like: Tensor) -> Tensor:
     return torch.stack((x, y), -1)
 
 
+def ends_of(points: Tensor, limbs: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, E, 1, 1, 2) starts and ends.
+
+    By `gather`, because torch 2.13 compiles indexing for CPUs with a gradient that several threads
+    add up without regard for each other: it is wrong by more than half, another way each time.
+    """
+    index = limbs.t()[:, None, :, None].expand(2, points.shape[0], -1, 2)
+    a, b = points.gather(1, index[0]), points.gather(1, index[1])
+    return a[:, :, None, None], b[:, :, None, None]
+
+
 def paper(points: Tensor, limbs: Tensor, size: int, sharpness: float, eps: float) -> Tensor:
     """KeypointGAN's order of operations (spec 3.1, 3.3): an image of every limb, then the maximum.
 
     Pixel minus start, nearest point and difference are (B, E, H, W, 2) tensors.
     """
     u = pixel_grid(size, points)
-    a = points[:, limbs[:, 0], None, None]
-    b = points[:, limbs[:, 1], None, None]
+    a, b = ends_of(points, limbs)
     along = ((u - a) * (b - a)).sum(-1)
     t = (along / (b - a).square().sum(-1).clamp_min(1e-6)).clamp(0, 1)
     nearest = a + t[..., None] * (b - a)
     distance = ((nearest - u).square().sum(-1) + eps).sqrt()
-    return (-sharpness * distance).exp().amax(1, keepdim=True)
+    return (-sharpness * distance).exp().max(1, keepdim=True).values
 
 
 def minimum_first(points: Tensor, limbs: Tensor, size: int, sharpness: float, eps: float) -> Tensor:
     """The same, with the minimum taken before the root and the exponential."""
     u = pixel_grid(size, points)
-    a = points[:, limbs[:, 0], None, None]
-    direction = points[:, limbs[:, 1], None, None] - a
+    a, b = ends_of(points, limbs)
+    direction = b - a
     offset = u - a
     t = (offset * direction).sum(-1) / direction.square().sum(-1).clamp_min(1e-6)
     squared = (offset - t.clamp(0, 1)[..., None] * direction).square().sum(-1)
-    return (-sharpness * (squared.amin(1, keepdim=True) + eps).sqrt()).exp()
+    squared = squared.min(1, keepdim=True).values
+    return (-sharpness * (squared + eps).sqrt()).exp()
 
 
 def three_masks(points: Tensor, limbs: Tensor, size: int, sharpness: float, eps: float) -> Tensor:
@@ -60,14 +71,15 @@ def three_masks(points: Tensor, limbs: Tensor, size: int, sharpness: float, eps:
     nearest = a[:, :, None] + t[..., None] * direction[:, :, None]
     between = (t > 0).to(t) * (t < 1).to(t) * (u - nearest).square().sum(-1)
     squared = (before + after + between).reshape(*a.shape[:2], size, size)
-    return (-sharpness * (squared + eps).sqrt()).exp().amax(1, keepdim=True)
+    return (-sharpness * (squared + eps).sqrt()).exp().max(1, keepdim=True).values
 
 
 def _split_distances(points: Tensor, limbs: Tensor, size: int) -> Tensor:
     """Squared distances (B,E,H,W), x and y apart: no trailing axis of two."""
     side = torch.linspace(-1, 1, size, dtype=points.dtype, device=points.device)
-    ax, ay = points[:, limbs[:, 0], None, None].unbind(-1)
-    bx, by = points[:, limbs[:, 1], None, None].unbind(-1)
+    a, b = ends_of(points, limbs)
+    ax, ay = a.unbind(-1)
+    bx, by = b.unbind(-1)
     dx, dy = bx - ax, by - ay
     per_length = 1 / (dx * dx + dy * dy).clamp_min(1e-6)
     ux, uy = side[None, None, None, :] - ax, side[None, None, :, None] - ay
@@ -77,12 +89,7 @@ def _split_distances(points: Tensor, limbs: Tensor, size: int) -> Tensor:
 
 
 def split(points: Tensor, limbs: Tensor, size: int, sharpness: float, eps: float) -> Tensor:
-    """The expert's rewrite: split coordinates, one root and exponential.
-
-    Compiled for CPUs by torch 2.13, the gradients of this and of the other peers differ from their
-    eager ones by far more than rounding (0.7 relative here, NaN for the paper's form). The cause
-    is not known to us; their times are shown and marked.
-    """
+    """The expert's rewrite: split coordinates, one root and exponential."""
     squared = _split_distances(points, limbs, size).amin(1, keepdim=True)
     return (-sharpness * (squared + eps).sqrt()).exp()
 
