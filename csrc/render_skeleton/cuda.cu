@@ -46,32 +46,10 @@ bool fits(const Drawing& drawing) {
          groups_of(drawing.width, kTileWidth) <= kMostOfYAndZ;
 }
 
-// Whether `count` neighbours of a row can be moved at once.
-bool packs(const Image& image, int width, int count) {
-  return image.stride[3] == 1 && width % count == 0 && image.stride[0] % count == 0 &&
-         image.stride[1] % count == 0 && image.stride[2] % count == 0 &&
-         reinterpret_cast<uintptr_t>(image.data) % (count * element_size(image.element)) == 0;
-}
-
-// Calls run.operator()<Pixel>() with the type of the image's pixels if they can be moved `count` at
-// a time (0: 16 bytes) by a kernel for points of type T, and with void if not.
-template <typename T, typename Run>
-cudaError_t with_pixels(const Drawing& drawing, const Image& image, int count, const Run& run) {
-  if (count == 0) count = 16 / element_size(image.element);
-  if constexpr (std::is_same_v<T, float>) {
-    if (packs(image, drawing.width, count)) {
-      if (image.element == Element::float32) return run.template operator()<float>();
-      if (image.element == Element::bfloat16) return run.template operator()<__nv_bfloat16>();
-      if (image.element == Element::float16) return run.template operator()<__half>();
-    }
-  }
-  return run.template operator()<void>();
-}
-
 template <typename T, template <typename> typename ShapeOf>
 cudaError_t forward(const Drawing& drawing, const Image& out, cudaStream_t stream) {
   const size_t shapes = drawing.limbs * sizeof(ShapeOf<T>);
-  return with_pixels<T>(drawing, out, 0, [&]<typename Pixel>() {
+  return with_pixels<T>(out, drawing.width, 0, [&]<typename Pixel>() {
     if constexpr (std::is_void_v<Pixel>) {
       return launch(render_skeleton_forward_strided_kernel<T, ShapeOf>,
                     forward_grid(drawing, Lane<1, kLooseColumns>::kTileHeight), dim3(kThreads),
@@ -92,10 +70,11 @@ cudaError_t backward(const Drawing& drawing, const Image& grad, void* scratch, v
   const size_t size = drawing.limbs * kSums;
   T* partial = static_cast<T*>(scratch);
   const size_t shared = drawing.limbs * sizeof(ShapeOf<T>) + kWarps * size * sizeof(T);
-  const cudaError_t status = with_pixels<T>(drawing, grad, kGradColumns, [&]<typename Pixel>() {
-    return launch(render_skeleton_backward_kernel<T, Pixel, ShapeOf>, grid, dim3(kThreads), shared,
-                  stream, Scene<T>(drawing), grad, partial);
-  });
+  const cudaError_t status =
+      with_pixels<T>(grad, drawing.width, kGradColumns, [&]<typename Pixel>() {
+        return launch(render_skeleton_backward_kernel<T, Pixel, ShapeOf>, grid, dim3(kThreads),
+                      shared, stream, Scene<T>(drawing), grad, partial);
+      });
   if (status != cudaSuccess) return status;
   return launch(render_skeleton_backward_finish_kernel<T>, dim3(grid.x), dim3(kFinishThreads),
                 finish_shares(drawing.limbs) * size * sizeof(double), stream, Scene<T>(drawing),

@@ -9,6 +9,7 @@
 
 #include "common/check.h"
 #include "common/parallel.h"
+#include "common/pixel_centres.h"
 #include "render_skeleton/arguments.h"
 #include "render_skeleton/math.h"
 #include "render_skeleton/render_skeleton.h"
@@ -22,7 +23,6 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
 constexpr int64_t kPixelsPerThread = 8192;  // fewer are not worth waking a thread for
-constexpr int kPastTheEdge = 16;            // see Grid
 
 // Everything that a wrong value of could make a kernel leave its arrays.
 void check_plan(const Drawing& drawing, const Tensor& plan) {
@@ -39,14 +39,6 @@ void check_plan(const Drawing& drawing, const Tensor& plan) {
     right = index[i] >= 0 && index[i] < drawing.joints;
   }
   FASTPOSE_CHECK(right, "the plan does not fit the points");
-}
-
-template <typename T>
-std::vector<T> pixel_centres(int size) {
-  std::vector<T> centres(size + kPastTheEdge);
-  const double start = skeleton::pixel_start(size), step = skeleton::pixel_step(size);
-  for (int i = 0; i < size + kPastTheEdge; ++i) centres[i] = static_cast<T>(start + i * step);
-  return centres;
 }
 
 // Calls run(grid, first, last) over all tasks, on torch's threads.

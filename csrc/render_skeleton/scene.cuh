@@ -1,11 +1,9 @@
 // What the CUDA kernels of render_skeleton are given, and how they read and write it.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include "common/fast_math.cuh"
 #include "common/launch.cuh"
+#include "common/pixels.cuh"
 #include "render_skeleton/math.h"
 #include "render_skeleton/render_skeleton.h"
 #include "render_skeleton/search.cuh"
@@ -171,64 +169,5 @@ struct Tile {
     return at;
   }
 };
-
-// --- pixels in memory ----------------------------------------------------------------------------
-
-__device__ __forceinline__ int64_t offset_of(const Image& image, int64_t b, int64_t c, int64_t y,
-                                             int64_t x) {
-  return b * image.stride[0] + c * image.stride[1] + y * image.stride[2] + x * image.stride[3];
-}
-
-__device__ __forceinline__ float to_float(float a) { return a; }
-__device__ __forceinline__ float to_float(__nv_bfloat16 a) { return __bfloat162float(a); }
-__device__ __forceinline__ float to_float(__half a) { return __half2float(a); }
-
-__device__ __forceinline__ void assign(float& to, float value) { to = value; }
-__device__ __forceinline__ void assign(__nv_bfloat16& to, float value) {
-  to = __float2bfloat16_rn(value);
-}
-__device__ __forceinline__ void assign(__half& to, float value) { to = __float2half_rn(value); }
-
-// Neighbours that are read and written with one instruction.
-template <typename Pixel, int kCount>
-struct alignas(sizeof(Pixel) * kCount) Pack {
-  Pixel pixel[kCount];
-
-  __device__ __forceinline__ static Pack& at(const Image& image, int64_t offset) {
-    return *reinterpret_cast<Pack*>(static_cast<Pixel*>(image.data) + offset);
-  }
-};
-
-// One pixel of whatever type the image has.
-template <typename T>
-__device__ __forceinline__ T load(const Image& image, int64_t offset) {
-  switch (image.element) {
-    case Element::float32:
-      return T(static_cast<const float*>(image.data)[offset]);
-    case Element::float64:
-      return T(static_cast<const double*>(image.data)[offset]);
-    case Element::bfloat16:
-      return T(to_float(static_cast<const __nv_bfloat16*>(image.data)[offset]));
-    default:
-      return T(to_float(static_cast<const __half*>(image.data)[offset]));
-  }
-}
-
-template <typename T>
-__device__ __forceinline__ void store(const Image& image, int64_t offset, T value) {
-  switch (image.element) {
-    case Element::float32:
-      static_cast<float*>(image.data)[offset] = float(value);
-      break;
-    case Element::float64:
-      static_cast<double*>(image.data)[offset] = double(value);
-      break;
-    case Element::bfloat16:
-      assign(static_cast<__nv_bfloat16*>(image.data)[offset], float(value));
-      break;
-    default:
-      assign(static_cast<__half*>(image.data)[offset], float(value));
-  }
-}
 
 }  // namespace fastpose::skeleton

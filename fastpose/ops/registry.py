@@ -5,15 +5,22 @@ native library that is loaded overrides it on its own device (`fastpose/_native.
 without one the Triton kernels step in. `using(backend)` calls one given owner, for tests and
 benchmarks.
 
-Naming does the wiring: the arguments of the backward operator after `grad_output` are arguments of
-the forward, by name, and its results are called `grad_<argument>`. What an operator offers to the
-generic tests of `tests/ops/` is in its module `samples`; its Triton kernels, if any, are in its
-module `triton`: functions `forward`, `backward` and `into` with the arguments of the schemas.
+Naming does the wiring. A forward with one result calls it nothing, one with several names each.
+The arguments of the backward operator are
+
+- ``grad_<result>``, or ``grad_output`` where there is one: the gradients that arrive. They come
+  first. Results without one are not differentiable. Typed ``Tensor?`` they may be None.
+- ``<argument>`` or ``<result>`` of the forward, kept for the backward;
+- ``needs_<argument>`` (bool): whether anybody wants that gradient. If not, an empty tensor will do.
+
+and its results are called ``grad_<argument>``. What an operator offers to the generic tests of
+`tests/ops/` is in its module `samples`; its Triton kernels, if any, are in its module `triton`:
+functions `forward`, `backward` and `into` with the arguments of the schemas.
 """
 
 import importlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -47,6 +54,7 @@ class Operator:
     forward: Kernel
     backward: Kernel
     into: Kernel | None  # as forward, but writes into its last argument `out`
+    unsaved: Callable[..., Collection[str]] | None = None
 
     def __call__(self, *args: Any) -> Any:
         if torch.compiler.is_compiling():
@@ -68,6 +76,14 @@ class Operator:
             run = _run_function(self.name, backend)
             return lambda *args: run(args)
         return self.kernel(backend, role)
+
+    def write(self, out: Tensor, *args: Any, backend: str | None = None) -> Tensor:
+        """Compute into `out`, which is returned; with autograd. The arguments are the forward's."""
+        if torch.compiler.is_compiling():  # which drops the gradient of a function that writes
+            return out.copy_(self.overload("forward")(*args))
+        if backend is not None:
+            self._check_backend(backend)
+        return _write_function(self.name, backend)(out, args)
 
     def kernel(self, backend: str, role: str) -> Callable[..., Any]:
         """One owner's bare kernel, without autograd."""
@@ -102,10 +118,19 @@ class Operator:
 
 
 def register(
-    name: str, *, forward: Kernel, backward: Kernel, into: Kernel | None = None
+    name: str,
+    *,
+    forward: Kernel,
+    backward: Kernel,
+    into: Kernel | None = None,
+    unsaved: Callable[..., Collection[str]] | None = None,
 ) -> Operator:
-    """Define `fastpose::<name>`, `<name>_backward` and, with `into`, `<name>_out`."""
-    operator = OPERATORS[name] = Operator(name, forward, backward, into)
+    """Define `fastpose::<name>`, `<name>_backward` and, with `into`, `<name>_out`.
+
+    `unsaved`, called with the forward's arguments, names those of them that the backward does
+    without this time: it gets None for them and they are not kept.
+    """
+    operator = OPERATORS[name] = Operator(name, forward, backward, into, unsaved)
     for role, suffix in _SUFFIX.items():
         kernel: Kernel | None = getattr(operator, role)
         if kernel is None:
@@ -189,38 +214,112 @@ def _run_function(name: str, backend: str | None) -> Callable[[tuple[Any, ...]],
     """The operator with autograd, on the device's owner or on the given one, from its arguments."""
     operator = OPERATORS[name]
     run_forward = operator.kernel(backend or "dispatcher", "forward")
-    run_backward = operator.kernel(backend or "dispatcher", "backward")
-    tracked_backward = operator.overload("backward")
-
-    names = [a.name for a in torch._C.parse_schema(name + operator.forward.schema).arguments]
-    schema = torch._C.parse_schema(name + operator.backward.schema)
-    wanted = [(names.index(a.name), "Tensor" in str(a.type)) for a in schema.arguments[1:]]
-    tensors = [i for i, is_tensor in wanted if is_tensor]
-    constants = [i for i, is_tensor in wanted if not is_tensor]
-    order = [(tensors + constants).index(i) for i, _ in wanted]
-    targets = [names.index(r.name.removeprefix("grad_")) for r in schema.returns]
+    schema = torch._C.parse_schema(name + operator.forward.schema)
+    results = [r.name or "output" for r in schema.returns]
+    wiring = _Wiring(operator, backend, [a.name for a in schema.arguments], results)
+    fixed = [i for i, result in enumerate(results) if f"grad_{result}" not in wiring.gradients]
 
     def forward(ctx: Any, args: tuple[Any, ...], *_: Any) -> Any:
-        ctx.save_for_backward(*[args[i] for i in tensors])
-        ctx.constants = [args[i] for i in constants]
         with _below_autograd():
-            return run_forward(*args)
+            output = run_forward(*args)
+        outputs = output if isinstance(output, tuple) else (output,)
+        wiring.save(ctx, args, outputs)
+        if fixed:
+            ctx.mark_non_differentiable(*[outputs[i] for i in fixed])
+        return output
 
-    def backward(ctx: Any, grad_output: Tensor) -> Any:
-        values = [*ctx.saved_tensors, *ctx.constants]
-        args = [values[i] for i in order]
-        if torch.is_grad_enabled():  # so that differentiating once more raises, see _second_order
-            results = tracked_backward(grad_output, *args)
-        else:
-            with _below_autograd():
-                results = run_backward(grad_output, *args)
-        return (None, results) if len(targets) == 1 else (None, *results)
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        arrived = [g for i, g in enumerate(gradients) if i not in fixed]
+        return None, *wiring.run(ctx, arrived, ctx.needs_input_grad[1:])
 
     members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
     function = type(f"{name}_{backend or 'owner'}", (torch.autograd.Function,), members)
     # All arguments travel as one, and next to them only those that get gradients: torch spends time
     # on every argument of a function.
-    return lambda args: function.apply(args, *[args[i] for i in targets])
+    return lambda args: function.apply(args, *[args[i] for i in wiring.targets])
+
+
+@cache
+def _write_function(name: str, backend: str | None) -> Callable[[Tensor, tuple[Any, ...]], Any]:
+    """As `_run_function`, into a given tensor. What that held before is lost: its gradient is 0."""
+    operator = OPERATORS[name]
+    assert operator.into is not None
+    write = operator.kernel(backend or "dispatcher", "into")
+    names = _argument_names(name, operator.forward)
+    taken = [names.index(n) for n in _argument_names(name, operator.into)[:-1]]
+    wiring = _Wiring(operator, backend, names, ["output"])
+
+    def forward(ctx: Any, out: Tensor, args: tuple[Any, ...], *_: Any) -> Tensor:
+        write(*[args[i] for i in taken], out)
+        ctx.mark_dirty(out)
+        wiring.save(ctx, args, (out,))
+        return out
+
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        # Not None: where `out` is a part of a buffer, torch would drop the buffer's gradient.
+        grad_out = torch.zeros_like(grad_output) if ctx.needs_input_grad[0] else None
+        return grad_out, None, *wiring.run(ctx, [grad_output], ctx.needs_input_grad[2:])
+
+    members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    function = type(f"{name}_into_{backend or 'owner'}", (torch.autograd.Function,), members)
+    return lambda out, args: function.apply(out, args, *[args[i] for i in wiring.targets])
+
+
+def _argument_names(name: str, kernel: Kernel) -> list[str]:
+    return [a.name for a in torch._C.parse_schema(name + kernel.schema).arguments]
+
+
+class _Wiring:
+    """How the arguments of an operator's backward come about, from their names in the schemas."""
+
+    def __init__(
+        self, operator: Operator, backend: str | None, names: list[str], results: list[str]
+    ) -> None:
+        schema = torch._C.parse_schema(operator.name + operator.backward.schema)
+        given = {a.name: a for a in schema.arguments}
+        self.gradients = [n for n in given if n[:5] == "grad_" and n[5:] in results]
+        self.optional = any("Optional" in str(given[n].type) for n in self.gradients)
+        self.targets = [names.index(r.name.removeprefix("grad_")) for r in schema.returns]
+        self._run = operator.kernel(backend or "dispatcher", "backward")
+        self._tracked = operator.overload("backward")
+        self._unsaved = operator.unsaved
+        self._names = names
+        rest = [n for n in given if n not in self.gradients]
+        tensors = [n for n in rest if "Tensor" in str(given[n].type)]
+        flags = [n for n in rest if n not in names and n not in tensors]
+        constants = [n for n in rest if n not in tensors and n not in flags]
+        # The values are lined up as tensors, constants, flags and put in order by `_order`.
+        self._kept = [(n, names.index(n) if n in names else None) for n in tensors]
+        self._results = {n: results.index(n) for n in tensors if n not in names}
+        self._constants = [names.index(n) for n in constants]
+        self._flags = [self.targets.index(names.index(n.removeprefix("needs_"))) for n in flags]
+        line = tensors + constants + flags
+        self._order = [line.index(n) for n in rest]
+
+    def save(self, ctx: Any, args: tuple[Any, ...], outputs: tuple[Tensor, ...]) -> None:
+        dropped = self._unsaved(*args) if self._unsaved is not None else ()
+        ctx.save_for_backward(
+            *[
+                None if n in dropped else args[i] if i is not None else outputs[self._results[n]]
+                for n, i in self._kept
+            ]
+        )
+        ctx.constants = [args[i] for i in self._constants]
+        if self.optional:
+            ctx.set_materialize_grads(False)
+
+    def run(self, ctx: Any, gradients: list[Any], needed: tuple[bool, ...]) -> list[Tensor | None]:
+        """Gradients of the targets; None for those that nobody wants."""
+        flags = [needed[i] for i in self._flags]
+        values = [*ctx.saved_tensors, *ctx.constants, *flags]
+        args = [values[i] for i in self._order]
+        if torch.is_grad_enabled():  # so that differentiating once more raises, see _second_order
+            results = self._tracked(*gradients, *args)
+        else:
+            with _below_autograd():
+                results = self._run(*gradients, *args)
+        found = (results,) if len(self.targets) == 1 else results
+        return [g if n else None for g, n in zip(found, needed, strict=True)]
 
 
 def _second_order(name: str) -> Callable[..., Any]:

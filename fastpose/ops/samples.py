@@ -5,14 +5,14 @@
 - ``samples(dtype, device)``: named calls that cover the operator's corners;
 - ``random_problem(seed, dtype, device)``: one of an endless row of ordinary calls;
 - ``unstable(sample)``: the parts of its output where rounding may change which branch is taken,
-  and with it the gradient; shaped like the output;
+  and with it the gradient; shaped like the output (like `as_one` of several results);
 - ``error_cases()``: calls that must raise, with the exception and a piece of its message.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -31,20 +31,39 @@ class Sample:
         args, kwargs: what the public function is called with. The floating tensors among `args`
             are what gradients are taken of.
         smooth: no input lies so near a kink that a finite difference of 1e-5 would cross it.
+        shared: indices in `args` of floating tensors that have no batch dimension.
     """
 
     name: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
     smooth: bool = True
+    shared: tuple[int, ...] = ()
 
-    def call(self, function: Callable[..., Tensor], **more: Any) -> Tensor:
-        return function(*self.args, **self.kwargs, **more)
+    def call(self, function: Callable[..., Any], **more: Any) -> Tensor:
+        """The result; several become one, (B, N)."""
+        return as_one(function(*self.args, **self.kwargs, **more))
 
     def with_tensors(self, change: Callable[[Tensor], Tensor]) -> Sample:
         """The same call with `change` applied to the floating tensors among `args`."""
         args = tuple(change(a) if is_differentiable(a) else a for a in self.args)
-        return Sample(self.name, args, self.kwargs, self.smooth)
+        return replace(self, args=args)
+
+    def with_items(self, change: Callable[[Tensor], Tensor]) -> Sample:
+        """The same call with `change`, which works along the batch, applied where there is one."""
+        args = tuple(
+            change(a) if is_differentiable(a) and i not in self.shared else a
+            for i, a in enumerate(self.args)
+        )
+        return replace(self, args=args)
+
+    def repeated(self, times: int) -> Sample:
+        """The same call with the batch `times` over."""
+        return self.with_items(lambda t: t.repeat(times, *(1,) * (t.ndim - 1)))
+
+    def batched(self) -> list[bool]:
+        """Of each of `tensors()`, whether it has a batch dimension."""
+        return [i not in self.shared for i, a in enumerate(self.args) if is_differentiable(a)]
 
     def tensors(self) -> list[Tensor]:
         return [a for a in self.args if is_differentiable(a)]
@@ -59,6 +78,13 @@ class ErrorCase:
     kwargs: dict[str, Any]
     error: type[Exception]
     message: str
+
+
+def as_one(result: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """The result of an operator, or all of its results, (B, N)."""
+    if isinstance(result, Tensor):
+        return result
+    return torch.cat([r.flatten(1) for r in result], 1)
 
 
 def is_differentiable(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -26,7 +27,8 @@ def library(name: str) -> ctypes.CDLL:
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
     if compiler is None:
         pytest.skip("no C++ compiler: install g++ or set CXX")
-    sources = sorted([*FOLDER.glob("*.[hc]*"), *ROOT.glob("csrc/*/*.*")])
+    ours = (ROOT.glob(f"csrc/{part}/*") for part in ("common", name))
+    sources = sorted([*FOLDER.glob("*.h"), FOLDER / f"{name}.cpp", *itertools.chain(*ours)])
     state = hashlib.sha256(repr((compiler, FLAGS, ALIGNMENT)).encode())
     for source in sources:
         state.update(source.name.encode() + source.read_bytes())

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tests.cuda_on_cpu.build import library
-
-ELEMENTS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)  # enum Element
-GUARD = 64  # elements around an array that must stay as they are
+from tests.cuda_on_cpu.kernels import (
+    assert_untouched,
+    barriers,
+    call,
+    guarded,
+    image_of,
+    scheduled,
+)
 
 
 class Drawing(ctypes.Structure):
@@ -35,32 +39,6 @@ class Drawing(ctypes.Structure):
     ]
 
 
-class Image(ctypes.Structure):
-    """struct Image of csrc/common/image.h."""
-
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        ("element", ctypes.c_int),
-        ("stride", ctypes.c_int64 * 4),
-    ]
-
-
-def image_of(tensor: Tensor) -> Image:
-    strides = (ctypes.c_int64 * 4)(*tensor.stride())
-    return Image(tensor.data_ptr(), ELEMENTS.index(tensor.dtype), strides)
-
-
-def guarded(size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """NaN memory of `size` elements, 16-byte aligned, and all of it with what lies around."""
-    whole = torch.full((size + 2 * GUARD,), torch.nan, dtype=dtype)
-    return whole[GUARD : GUARD + size], whole
-
-
-def assert_untouched(whole: Tensor, size: int) -> None:
-    assert whole[:GUARD].isnan().all(), "written before the array"
-    assert whole[GUARD + size :].isnan().all(), "written behind the array"
-
-
 @dataclass(frozen=True)
 class CudaOnCpu:
     """Runs the kernels with the schedule that `seed` draws, perhaps without one barrier."""
@@ -69,16 +47,13 @@ class CudaOnCpu:
     removed_barrier: str = ""  # "file:line"
 
     def _library(self) -> ctypes.CDLL:
-        kernels = library("render_skeleton")
-        kernels.forward.restype = kernels.backward.restype = ctypes.c_char_p
-        kernels.barriers.restype = ctypes.c_char_p
+        kernels = scheduled("render_skeleton", self.seed, self.removed_barrier)
         kernels.scratch_bytes.restype = ctypes.c_int64
-        kernels.schedule(ctypes.c_uint64(self.seed), self.removed_barrier.encode())
         return kernels
 
     def barriers(self) -> list[str]:
         """Names of all barriers that any run has reached."""
-        return self._library().barriers().decode().split()
+        return barriers("render_skeleton")
 
     def forward(
         self,
@@ -117,7 +92,7 @@ class CudaOnCpu:
         drawing = _drawing(
             points, plan, widths, limbs, channels, *out.shape[2:], sharpness, profile, eps
         )
-        _raise(self._library().forward(ctypes.byref(drawing), ctypes.byref(image_of(out))))
+        call(self._library().forward, drawing, image_of(out))
 
     def backward(
         self,
@@ -137,14 +112,7 @@ class CudaOnCpu:
         elements = kernels.scratch_bytes(ctypes.byref(drawing)) // points.element_size()
         scratch, around_scratch = guarded(elements, points.dtype)
         grad_points, around = guarded(points.numel(), points.dtype)
-        _raise(
-            kernels.backward(
-                ctypes.byref(drawing),
-                ctypes.byref(image_of(grad_output)),
-                ctypes.c_void_p(scratch.data_ptr()),
-                ctypes.c_void_p(grad_points.data_ptr()),
-            )
-        )
+        call(kernels.backward, drawing, image_of(grad_output), scratch, grad_points)
         assert_untouched(around_scratch, elements)
         assert_untouched(around, points.numel())
         return grad_points.view(points.shape)
@@ -178,8 +146,3 @@ def _drawing(
         eps,
         profile,
     )
-
-
-def _raise(message: bytes | None) -> None:
-    if message is not None:
-        raise RuntimeError(message.decode())

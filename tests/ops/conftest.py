@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +106,23 @@ def gradients() -> Any:
         return output.detach().cpu(), [g for g in found if g is not None]
 
     return run
+
+
+def takes(operator: str, keyword: str) -> bool:
+    """Whether the public function has that argument."""
+    return keyword in inspect.signature(getattr(ops, operator)).parameters
+
+
+@pytest.fixture
+def needs_out(operator: str) -> None:
+    if not takes(operator, "out"):
+        pytest.skip("does not write into tensors that are given")
+
+
+@pytest.fixture
+def needs_dtype(operator: str) -> None:
+    if not takes(operator, "dtype"):
+        pytest.skip("results are of one type only")
 
 
 @pytest.fixture

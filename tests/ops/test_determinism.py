@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fastpose import ops
 from fastpose.ops.samples import samples_of
 
 
@@ -22,12 +23,18 @@ def _same(first, second):
 def _large(operator, dtype=torch.float32):
     """The largest of some random problems, so that work is really split."""
     problems = [samples_of(operator).random_problem(seed, dtype) for seed in range(40)]
-    return max(problems, key=lambda s: s.args[0].shape[0] * s.args[2][0] * s.args[2][1])
+    return max(problems, key=lambda s: _numbers(operator, s))
+
+
+def _numbers(operator, sample):
+    """That go in and come out."""
+    tensors = [*sample.tensors(), sample.call(getattr(ops, operator))]
+    return sum(t.numel() for t in tensors)
 
 
 def test_a_thousand_repeats_are_bit_identical(kernel, operator):
     leaves = samples_of(operator).random_problem(1, torch.float32)
-    leaves = leaves.with_tensors(lambda t: t[:1].requires_grad_())
+    leaves = leaves.with_items(lambda t: t[:1]).with_tensors(lambda t: t.requires_grad_())
 
     def run():
         output = kernel(operator, leaves)
@@ -40,8 +47,7 @@ def test_a_thousand_repeats_are_bit_identical(kernel, operator):
 
 
 def test_threads_do_not_matter(kernel, operator, gradients, threads):
-    problem = _large(operator)
-    problem = problem.with_tensors(lambda t: t.repeat(8, 1, 1))
+    problem = _large(operator).repeated(8)
     results = []
     for count in (1, 2, 3, 7):
         threads(count)
@@ -55,10 +61,11 @@ def test_batch_does_not_matter(kernel, operator, gradients):
     output, found = gradients(kernel, operator, problem)
     weights = torch.cos(torch.arange(output.numel(), dtype=torch.float64)).reshape(output.shape)
     for i in range(output.shape[0]):
-        alone = problem.with_tensors(lambda t, i=i: t[i : i + 1])
+        alone = problem.with_items(lambda t, i=i: t[i : i + 1])
         one, one_found = gradients(kernel, operator, alone, weights[i : i + 1])
         assert torch.equal(one, output[i : i + 1])
-        assert all(torch.equal(a, b[i : i + 1]) for a, b in zip(one_found, found, strict=True))
+        for own, among_others, batched in zip(one_found, found, problem.batched(), strict=True):
+            assert not batched or torch.equal(own, among_others[i : i + 1])
 
 
 def test_deterministic_mode_is_allowed(owner, operator, sample, gradients):

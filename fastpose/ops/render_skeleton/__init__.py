@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -10,6 +9,14 @@ import torch
 from torch import Tensor
 
 from fastpose.ops import registry
+from fastpose.ops.checks import (
+    check_number,
+    check_numel,
+    check_out,
+    check_result_type,
+    check_size,
+    check_tensor,
+)
 from fastpose.ops.render_skeleton import reference
 from fastpose.ops.render_skeleton.plan import plan_for
 
@@ -17,9 +24,7 @@ Ends = int | Sequence[int]
 Limbs = Sequence[tuple[Ends, Ends]] | Sequence[Sequence[Ends]] | Tensor
 
 PROFILES = {"exponential": reference.EXPONENTIAL, "gaussian": reference.GAUSSIAN}
-OUTPUT_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 SMALLEST_EPS = 1e-12
-_OUTPUT_NAMES = "float32, float64, bfloat16, float16"
 
 _DRAWING = "Tensor points, Tensor plan, Tensor? widths, int limbs, int channels"
 _FALL_OFF = "float sharpness, int profile, float eps"
@@ -123,80 +128,20 @@ def render_skeleton(
     drawing = (points, plan.packed, plan.widths, plan.limbs, plan.channels)
     fall_off = (float(sharpness), PROFILES[profile], float(eps))
     shape = (points.shape[0], plan.channels, height, width)
-    if shape[0] * shape[1] * height * width >= 2**31:
-        raise ValueError(f"size gives a result of shape {shape}; expected fewer than 2^31 elements")
+    check_numel("size", shape)
     if out is not None:
-        _check_out(out, points, shape, dtype)
-        return _RenderInto.apply(out, backend, *drawing, *fall_off)
-    if dtype is None:
-        dtype = points.dtype
-    elif dtype not in OUTPUT_DTYPES:
-        raise TypeError(f"dtype must be one of {_OUTPUT_NAMES}, got {dtype}")
+        check_out(out, "points", points.device, shape, dtype)
+        return OPERATOR.write(out, *drawing, height, width, *fall_off, out.dtype, backend=backend)
+    check_result_type(dtype)
     run = OPERATOR if backend is None else OPERATOR.using(backend)
-    return run(*drawing, height, width, *fall_off, dtype)
-
-
-class _RenderInto(torch.autograd.Function):
-    """Drawing into a given tensor. What `out` held before is lost, so its gradient is 0."""
-
-    @staticmethod
-    def forward(ctx: Any, out: Tensor, backend: str | None, *args: Any) -> Tensor:
-        write = OPERATOR.overload("into") if backend is None else OPERATOR.using(backend, "into")
-        write(*args, out)
-        points, packed, widths, limbs, _, *fall_off = args
-        ctx.mark_dirty(out)
-        ctx.save_for_backward(points, packed, widths)
-        ctx.constants = (backend, limbs, fall_off)
-        return out
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_output: Tensor) -> Any:
-        backend, limbs, fall_off = ctx.constants
-        role = "backward"
-        run = OPERATOR.overload(role) if backend is None else OPERATOR.using(backend, role)
-        grad_points = run(grad_output, *ctx.saved_tensors, limbs, *fall_off)
-        # Not None: where `out` is a part of a buffer, torch would drop the buffer's gradient.
-        grad_out = torch.zeros_like(grad_output) if ctx.needs_input_grad[0] else None
-        return grad_out, None, grad_points, *(None,) * 7
+    return run(*drawing, height, width, *fall_off, dtype or points.dtype)
 
 
 def _check_call(points: Any, size: Any, sharpness: Any, profile: Any, eps: Any) -> tuple[int, int]:
-    if not isinstance(points, Tensor):
-        raise TypeError(f"points must be a tensor (B, K, 2), got {type(points).__name__}")
-    if points.dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"points must be float32 or float64, got {points.dtype}")
-    if points.ndim != 3 or points.shape[2] != 2:
-        raise ValueError(f"points must have shape (B, K, 2), got {tuple(points.shape)}")
-    sides: Any = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
-    for side in sides:
-        if isinstance(side, bool) or not isinstance(side, (int, torch.SymInt)):
-            raise TypeError(f"size must be an integer or a pair (H, W) of them, got {size!r}")
-        if side < 1:
-            raise ValueError(f"size must be at least 1 pixel, got {size!r}")
+    check_tensor("points", points, "(B, K, 2)")
+    sides = check_size(size)
     if not isinstance(profile, str) or profile not in PROFILES:
         raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
-    for name, value, least in (("sharpness", sharpness, 0.0), ("eps", eps, SMALLEST_EPS)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-        if not (least <= value < math.inf) or value == 0:
-            bound = f"at least {least:g}" if least else "greater than 0"
-            raise ValueError(f"{name} must be finite and {bound}, got {value}")
-    return sides[0], sides[1]
-
-
-def _check_out(out: Any, points: Tensor, shape: tuple[int, ...], dtype: torch.dtype | None) -> None:
-    if not isinstance(out, Tensor):
-        raise TypeError(f"out must be a tensor, got {type(out).__name__}")
-    if out.dtype not in OUTPUT_DTYPES:
-        raise TypeError(f"out must be one of {_OUTPUT_NAMES}, got {out.dtype}")
-    if dtype is not None and dtype != out.dtype:
-        raise TypeError(f"dtype is {dtype}, but out is {out.dtype}; give only one of the two")
-    if tuple(out.shape) != shape:
-        raise ValueError(f"out must have shape {shape}, got {tuple(out.shape)}")
-    if out.device != points.device:
-        raise ValueError(f"out must be on the device of points ({points.device}), got {out.device}")
-    if any(n > 1 and step == 0 for n, step in zip(out.shape, out.stride(), strict=True)):
-        raise ValueError(f"out must not overlap itself, got strides {out.stride()}")
-    if out.is_leaf and out.requires_grad and torch.is_grad_enabled():
-        raise ValueError("out must not be a leaf that requires grad: it is written in place")
+    check_number("sharpness", sharpness)
+    check_number("eps", eps, SMALLEST_EPS)
+    return sides

@@ -1,0 +1,128 @@
+"""Checks of arguments that several operators share. Each names the argument, what was expected and
+what came, in one line."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+_NAMES = "float32, float64, bfloat16, float16"
+_MOST_ELEMENTS = 2**31
+
+
+def check_tensor(name: str, value: Any, shape: str, *, narrow: bool = False) -> None:
+    """A floating tensor whose shape reads like `shape`: "(B, K, 2)" has names and fixed sizes.
+
+    float32 and float64; with `narrow` bfloat16 and float16 too.
+
+    Raises:
+        TypeError, ValueError: it is not.
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor {shape}, got {type(value).__name__}")
+    if value.dtype not in (DTYPES if narrow else DTYPES[:2]):
+        expected = f"one of {_NAMES}" if narrow else "float32 or float64"
+        raise TypeError(f"{name} must be {expected}, got {value.dtype}")
+    sizes = shape.strip("()").split(", ")
+    fits = value.ndim == len(sizes) and all(
+        not expected.isdigit() or int(expected) == size
+        for expected, size in zip(sizes, value.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}")
+
+
+def check_like(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
+    """That `value` has the type and device of `other`.
+
+    Raises:
+        TypeError, ValueError: it has not.
+    """
+    if value.dtype != other.dtype:
+        raise TypeError(f"{name} must be {other.dtype} like {other_name}, got {value.dtype}")
+    if value.device != other.device:
+        raise ValueError(
+            f"{name} must be on the device of {other_name} ({other.device}), got {value.device}"
+        )
+
+
+def check_size(size: Any) -> tuple[int, int]:
+    """(height, width) of a size given as a number or a pair.
+
+    Raises:
+        TypeError, ValueError: it is neither, or less than a pixel.
+    """
+    sides: Any = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
+    for side in sides:
+        if isinstance(side, bool) or not isinstance(side, (int, torch.SymInt)):
+            raise TypeError(f"size must be an integer or a pair (H, W) of them, got {size!r}")
+        if side < 1:
+            raise ValueError(f"size must be at least 1 pixel, got {size!r}")
+    return sides[0], sides[1]
+
+
+def check_numel(name: str, shape: tuple[int, ...]) -> None:
+    """That a tensor of that shape has fewer than 2^31 elements; `name` is to blame otherwise.
+
+    Raises:
+        ValueError: it has more.
+    """
+    if math.prod(shape) >= _MOST_ELEMENTS:
+        raise ValueError(
+            f"{name} gives a result of shape {shape}; expected fewer than 2^31 elements"
+        )
+
+
+def check_number(name: str, value: Any, least: float = 0.0, *, zero: bool = False) -> None:
+    """A finite number of at least `least`; 0 itself only with `zero`.
+
+    Raises:
+        TypeError, ValueError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    if not (least <= value < math.inf) or (value == 0 and not zero):
+        bound = f"at least {least:g}" if least or zero else "greater than 0"
+        raise ValueError(f"{name} must be finite and {bound}, got {value}")
+
+
+def check_result_type(dtype: Any) -> None:
+    """A type that images can have, or None.
+
+    Raises:
+        TypeError: it is another.
+    """
+    if dtype is not None and dtype not in DTYPES:
+        raise TypeError(f"dtype must be one of {_NAMES}, got {dtype}")
+
+
+def check_out(
+    out: Any,
+    like: str,
+    device: torch.device,
+    shape: tuple[int, ...],
+    dtype: torch.dtype | None,
+) -> None:
+    """That `out` can take a result of that shape; `like` is the argument whose device it shares.
+
+    Raises:
+        TypeError, ValueError: it cannot.
+    """
+    if not isinstance(out, Tensor):
+        raise TypeError(f"out must be a tensor, got {type(out).__name__}")
+    if out.dtype not in DTYPES:
+        raise TypeError(f"out must be one of {_NAMES}, got {out.dtype}")
+    if dtype is not None and dtype != out.dtype:
+        raise TypeError(f"dtype is {dtype}, but out is {out.dtype}; give only one of the two")
+    if tuple(out.shape) != shape:
+        raise ValueError(f"out must have shape {shape}, got {tuple(out.shape)}")
+    if out.device != device:
+        raise ValueError(f"out must be on the device of {like} ({device}), got {out.device}")
+    if any(n > 1 and step == 0 for n, step in zip(out.shape, out.stride(), strict=True)):
+        raise ValueError(f"out must not overlap itself, got strides {out.stride()}")
+    if out.requires_grad and out.is_leaf and torch.is_grad_enabled():
+        raise ValueError("out must not be a leaf that requires grad: it is written in place")
