@@ -84,20 +84,43 @@ __device__ __forceinline__ LimbSums<T> gather(const Limb<T>& limb, unsigned winn
   return sums;
 }
 
-// Writes the sums of each block, (limbs, 4), to `partial`.
-template <typename T, typename Pixel, template <typename> typename ShapeOf>
-__global__ void __launch_bounds__(kThreads, kBackwardBlocks<T>)
-    render_skeleton_backward_kernel(const __grid_constant__ Scene<T> scene,
-                                    const __grid_constant__ Image grad, T* __restrict__ partial) {
-  using Shape = ShapeOf<T>;
-  const int size = scene.limbs * kSums;
-  Shape* shapes = reinterpret_cast<Shape*>(shared_memory);
-  T* all_sums = reinterpret_cast<T*>(shapes + scene.limbs);
-  stage(shapes, scene, blockIdx.x);
-  for (int i = threadIdx.x; i < kWarps * size; i += kThreads) all_sums[i] = 0;
+// What a block keeps in shared memory: the limbs, and behind them the sums of each warp (limbs, 4).
+template <typename T, typename Shape>
+struct BlockSums {
+  Shape* shapes;
+  T* warps;
+  int size;  // of one warp
+
+  __device__ __forceinline__ explicit BlockSums(const Scene<T>& scene)
+      : shapes(reinterpret_cast<Shape*>(shared_memory)),
+        warps(reinterpret_cast<T*>(shapes + scene.limbs)),
+        size(scene.limbs * kSums) {}
+
+  // Member i of the block's sums.
+  __device__ __forceinline__ T total(int i) const {
+    T sum = warps[i];
+#pragma unroll
+    for (int warp = 1; warp < kWarps; ++warp) sum += warps[warp * size + i];
+    return sum;
+  }
+};
+
+// Bytes of it.
+template <typename T, typename Shape>
+size_t block_sums_bytes(int limbs) {
+  return limbs * (sizeof(Shape) + kWarps * kSums * sizeof(T));
+}
+
+// Sums the gradients of a block's tiles per warp and limb; ends with a barrier.
+template <typename Pixel, typename T, typename Shape>
+__device__ __forceinline__ void sum_tiles(const Scene<T>& scene, const Image& grad,
+                                          const BlockSums<T, Shape>& sums) {
+  const Shape* shapes = sums.shapes;
+  stage(sums.shapes, scene, blockIdx.x);
+  for (int i = threadIdx.x; i < kWarps * sums.size; i += kThreads) sums.warps[i] = 0;
   __syncthreads();
 
-  T* warp_sums = all_sums + threadIdx.x / kWarpSize * size;
+  T* warp_sums = sums.warps + threadIdx.x / kWarpSize * sums.size;
   for (GradTile<T> tile; tile.inside(scene); tile.next()) {
     const int lane = tile.lane.index;
     const GradPixels<T> at = tile.pixels(scene);
@@ -126,12 +149,18 @@ __global__ void __launch_bounds__(kThreads, kBackwardBlocks<T>)
   }
 
   __syncthreads();
+}
+
+// Writes the sums of each block, (limbs, 4), to `partial`.
+template <typename T, typename Pixel, template <typename> typename ShapeOf>
+__global__ void __launch_bounds__(kThreads, kBackwardBlocks<T>)
+    render_skeleton_backward_kernel(const __grid_constant__ Scene<T> scene,
+                                    const __grid_constant__ Image grad, T* __restrict__ partial) {
+  const BlockSums<T, ShapeOf<T>> sums(scene);
+  sum_tiles<Pixel>(scene, grad, sums);
   const int64_t block = (int64_t(blockIdx.x) * gridDim.y + blockIdx.y) * gridDim.z + blockIdx.z;
-  for (int i = threadIdx.x; i < size; i += kThreads) {
-    T sum = all_sums[i];
-#pragma unroll
-    for (int warp = 1; warp < kWarps; ++warp) sum += all_sums[warp * size + i];
-    partial[block * size + i] = sum;
+  for (int i = threadIdx.x; i < sums.size; i += kThreads) {
+    partial[block * sums.size + i] = sums.total(i);
   }
 }
 
@@ -142,44 +171,26 @@ __host__ __device__ constexpr int finish_shares(int limbs) {
   return limbs * kSums < kFinishThreads ? kFinishThreads / (limbs * kSums) : 1;
 }
 
-// Adds the sums of an image's blocks, turns them into gradients of the limbs' ends and hands those
-// on to the joints.
-template <typename T>
-__global__ void __launch_bounds__(kFinishThreads)
-    render_skeleton_backward_finish_kernel(const __grid_constant__ Scene<T> scene,
-                                           const T* __restrict__ partial, int blocks,
-                                           T* __restrict__ grad_points) {
-  const int64_t b = blockIdx.x;
-  const int size = scene.limbs * kSums, shares = finish_shares(scene.limbs);
-  double* sums = reinterpret_cast<double*>(shared_memory);  // [share][limb][4]
-  partial += b * blocks * size;
-  for (int i = threadIdx.x; i < shares * size; i += kFinishThreads) {
-    double sum = 0;
-    for (int block = i / size; block < blocks; block += shares)
-      sum += partial[int64_t(block) * size + i % size];
-    sums[i] = sum;
-  }
-  __syncthreads();
-  for (int e = threadIdx.x; e < scene.limbs; e += kFinishThreads) {
-    double own[kSums];
-#pragma unroll
-    for (int i = 0; i < kSums; ++i) {
-      own[i] = sums[e * kSums + i];
-      for (int share = 1; share < shares; ++share) own[i] += sums[share * size + e * kSums + i];
-    }
+// Turns an image's sums, (limbs, 4) in shared memory, into gradients of the limbs' ends, in place,
+// and hands those on to the joints. A barrier must come before.
+template <int kThreadsOfBlock, typename T>
+__device__ __forceinline__ void finish_image(const Scene<T>& scene, int64_t b, double* sums,
+                                             T* __restrict__ grad_points) {
+  for (int e = threadIdx.x; e < scene.limbs; e += kThreadsOfBlock) {
+    double* own = sums + e * kSums;
     const EndGradients<double> ends = finish(limb_of(scene, ends_of(scene, b, e), e),
                                              LimbSums<double>{own[0], own[1], own[2], own[3]});
-    sums[e * kSums] = ends.ax;
-    sums[e * kSums + 1] = ends.ay;
-    sums[e * kSums + 2] = ends.bx;
-    sums[e * kSums + 3] = ends.by;
+    own[0] = ends.ax;
+    own[1] = ends.ay;
+    own[2] = ends.bx;
+    own[3] = ends.by;
   }
   __syncthreads();
   const int32_t* offset = scene.plan + scene.channels + 1;
   const int32_t* index = offset + 2 * scene.limbs + 1;
   const int lane = threadIdx.x % kWarpSize;
   for (int joint = threadIdx.x / kWarpSize; joint < scene.joints;
-       joint += kFinishThreads / kWarpSize) {
+       joint += kThreadsOfBlock / kWarpSize) {
     double x = 0, y = 0;
     for (int end = lane; end < 2 * scene.limbs; end += kWarpSize) {
       const int stop = offset[end + 1], count = stop - offset[end];
@@ -196,6 +207,32 @@ __global__ void __launch_bounds__(kFinishThreads)
       grad_points[(b * scene.joints + joint) * 2 + 1] = T(y);
     }
   }
+}
+
+// Adds the sums of an image's blocks and finishes it.
+template <typename T>
+__global__ void __launch_bounds__(kFinishThreads)
+    render_skeleton_backward_finish_kernel(const __grid_constant__ Scene<T> scene,
+                                           const T* __restrict__ partial, int blocks,
+                                           T* __restrict__ grad_points) {
+  const int64_t b = blockIdx.x;
+  const int size = scene.limbs * kSums, shares = finish_shares(scene.limbs);
+  double* sums = reinterpret_cast<double*>(shared_memory);  // [share][limb][4]
+  partial += b * blocks * size;
+  for (int i = threadIdx.x; i < shares * size; i += kFinishThreads) {
+    double sum = 0;
+    for (int block = i / size; block < blocks; block += shares)
+      sum += partial[int64_t(block) * size + i % size];
+    sums[i] = sum;
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < size; i += kFinishThreads) {
+    double sum = sums[i];
+    for (int share = 1; share < shares; ++share) sum += sums[share * size + i];
+    sums[i] = sum;
+  }
+  __syncthreads();
+  finish_image<kFinishThreads>(scene, b, sums, grad_points);
 }
 
 }  // namespace fastpose::skeleton

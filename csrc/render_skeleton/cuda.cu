@@ -69,7 +69,7 @@ cudaError_t backward(const Drawing& drawing, const Image& grad, void* scratch, v
   const dim3 grid = backward_grid(drawing);
   const size_t size = drawing.limbs * kSums;
   T* partial = static_cast<T*>(scratch);
-  const size_t shared = drawing.limbs * sizeof(ShapeOf<T>) + kWarps * size * sizeof(T);
+  const size_t shared = block_sums_bytes<T, ShapeOf<T>>(drawing.limbs);
   const cudaError_t status =
       with_pixels<T>(grad, drawing.width, kGradColumns, [&]<typename Pixel>() {
         return launch(render_skeleton_backward_kernel<T, Pixel, ShapeOf>, grid, dim3(kThreads),

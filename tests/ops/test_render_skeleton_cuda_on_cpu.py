@@ -199,7 +199,8 @@ def everything(problem: Problem, owner: CudaOnCpu) -> list[Tensor]:
 
 
 def drawing_for_schedules() -> Problem:
-    return random_drawing(13, 36, (36, 40), batch=2, channels=9)
+    """Few enough limbs that several threads share a sum in the second kernel of the backward."""
+    return random_drawing(13, 30, (36, 40), batch=2, channels=9)
 
 
 def equal(a: list[Tensor], b: list[Tensor]) -> bool:
@@ -218,7 +219,7 @@ def test_every_barrier_matters() -> None:
     problem = drawing_for_schedules()
     want = everything(problem, CUDA)
     barriers = CUDA.barriers()
-    assert len(barriers) == 7
+    assert len(barriers) == 8
     for barrier in barriers:
         try:
             got = everything(problem, CudaOnCpu(removed_barrier=barrier))
