@@ -22,7 +22,7 @@ _ERRORS = re.compile(r"ERROR SUMMARY: (\d+) error|RACECHECK SUMMARY: (\d+) hazar
 def run(
     command: Sequence[str], log: Path, seconds: float, environment: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Run a command, its output in `log`: its exit status (None: out of time), how long, the end."""
+    """Run a command, its output in `log`: exit status (None: out of time), seconds, the end."""
     began = time.monotonic()
     with log.open("wb") as output:
         try:
@@ -46,7 +46,7 @@ def build(out: Path, seconds: float, capability: tuple[int, int] | None) -> dict
     """The native libraries, for the GPU that is there alone; without one only for the CPU."""
     cuda = {"FASTPOSE_CUDA": "off"}
     if capability is not None:
-        cuda = {"FASTPOSE_CUDA": "on", "FASTPOSE_CUDA_ARCHS": "%d%d" % capability}
+        cuda = {"FASTPOSE_CUDA": "on", "FASTPOSE_CUDA_ARCHS": "".join(map(str, capability))}
     command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     return run(command, out / "build.log", seconds, cuda)
 
