@@ -148,7 +148,7 @@ _LIMBS = (
     "l_hip-l_knee l_knee-l_ankle r_hip-r_knee r_knee-r_ankle"
 )
 _TRUNK_WITHOUT_SPINE = (
-    "l_shoulder-r_shoulder l_hip-r_hip l_shoulder+r_shoulder-l_hip+r_hip"  # as Penn Action, spec 13
+    "l_shoulder-r_shoulder l_hip-r_hip l_shoulder+r_shoulder-l_hip+r_hip"  # as Penn Action
 )
 _FEET = " l_ankle-l_toe r_ankle-r_toe"
 
@@ -163,7 +163,7 @@ SKELETONS: dict[str, Skeleton] = {
             "pelvis-spine spine-thorax thorax-head head-head_top pelvis-l_hip pelvis-r_hip "
             "thorax-l_shoulder thorax-r_shoulder " + _LIMBS + _FEET,
         ),
-        # What models learn by default: drawn like KeypointGAN's 16 edges (spec 3.2) plus a trunk.
+        # What models learn by default: drawn like KeypointGAN's 16 edges plus a trunk.
         make_skeleton(
             "body18",
             "pelvis r_hip r_knee r_ankle r_toe l_hip l_knee l_ankle l_toe thorax head "
@@ -184,7 +184,7 @@ SKELETONS: dict[str, Skeleton] = {
             "pelvis-spine spine-thorax thorax-head head-head_top pelvis-l_hip pelvis-r_hip "
             "thorax-l_shoulder thorax-r_shoulder " + _LIMBS,
         ),
-        # The 32 joints of Human3.6M with the 16 edges of KeypointGAN (spec 3.2).
+        # The 32 joints of Human3.6M with the 16 edges of KeypointGAN.
         make_skeleton(
             "h36m32",
             "root r_hip r_knee r_ankle r_ball r_toe l_hip l_knee l_ankle l_ball l_toe pelvis "

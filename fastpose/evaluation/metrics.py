@@ -1,4 +1,4 @@
-"""Distances between predicted and labelled joints (specs/keypointgan_imm_cyclegan.md 8)."""
+"""Distances between predicted and labelled joints, as KeypointGAN and IMM report them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 # Sides can only be judged where exchanging them moves the labels; below this share of the
-# picture's side a person is seen in profile (specs/shape_templates_pose_space.md, 2.10).
+# picture's side a person is seen in profile.
 SIDES_GATE = 0.05
 
 

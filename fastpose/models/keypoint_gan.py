@@ -1,7 +1,7 @@
 """KeypointGAN: pose through a skeleton bottleneck, from unlabelled frames and unpaired poses.
 
 Jakab, Gupta, Bilen, Vedaldi, "Self-supervised Learning of Interpretable Keypoints from Unlabelled
-Videos", CVPR 2020. Every value: ``specs/keypointgan_imm_cyclegan.md`` sections 1 to 6 and 14.
+Videos", CVPR 2020. Every value is that of the published code unless its field says "assumed".
 
     skeleton image  y  = translator(x)                raw, judged by the discriminator
     keypoints       p  = regressor(y)
@@ -51,7 +51,7 @@ class KeypointGANConfig:
         pool_size: pictures kept for the discriminator; 50 in the published configuration.
         features: network of the perceptual loss: ``vgg19``, ``squeezenet1_1`` or ``random``.
         feature_weights: its local weights file, with the key names of torchvision.
-        feature_relu: rectify VGG-19's features; the published code does not (spec 14, quirk 1).
+        feature_relu: rectify VGG-19's features; the published code does not.
         motion_weight: how much more the perceptual loss looks at what differs between the two
             frames of a pair than at what stands still; 0 in the paper (ours).
     """
@@ -80,7 +80,7 @@ class KeypointGANConfig:
 
 
 class SkeletonRegressor(nn.Module):
-    """Skeleton picture to keypoints: encoder, separable soft-argmax (spec 4.4)."""
+    """Skeleton picture to keypoints: encoder, separable soft-argmax."""
 
     def __init__(self, joints: int, *, width: int, extent: float) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class SkeletonRegressor(nn.Module):
 
 
 class ConditionalDecoder(nn.Module):
-    """Clean skeleton and another frame to an image: two encoders, one decoder (spec 4.3)."""
+    """Clean skeleton and another frame to an image: two encoders, one decoder."""
 
     def __init__(self, *, width: int) -> None:
         super().__init__()
@@ -144,14 +144,14 @@ class KeypointGAN(nn.Module):
             )
 
     def render(self, points: torch.Tensor) -> torch.Tensor:
-        """Skeleton pictures (B, 1, S, S) in [-1, 1] of normalised points (B, K, 2) (spec 3.1)."""
+        """Skeleton pictures (B, 1, S, S) in [-1, 1] of normalised points (B, K, 2)."""
         image = ops.render_skeleton(
             points, self.skeleton.limbs, self.image_size, sharpness=self.config.sharpness
         )
         return 2.0 * image - 1.0
 
     def losses(self, batch: MutableMapping[str, Any], phase: str) -> dict[str, torch.Tensor]:
-        """Losses of one phase by name (spec 5).
+        """Losses of one phase by name.
 
         Args:
             batch: ``"poses"`` (B, K, 2) normalised and, but for ``"pretrain"``, ``"target"`` and
@@ -193,7 +193,7 @@ class KeypointGAN(nn.Module):
         points, _ = self.regressor(batch["_drawn"])
         losses = {"poses": ((points - poses) ** 2).mean()}
         if with_images:
-            # Detached: the published code reuses a graph whose weights have moved (spec 14, 5).
+            # Detached: the published code reuses a graph whose weights have moved.
             seen, _ = self.regressor(batch["_raw"])
             losses["images"] = ((self.render(seen) - batch["_raw"]) ** 2).mean()
         return losses

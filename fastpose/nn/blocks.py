@@ -1,7 +1,7 @@
 """Convolution blocks and the initialisation that the KeypointGAN family uses.
 
-Source: ``specs/keypointgan_imm_cyclegan.md`` section 4: convolutions are zero-padded, a block is
-convolution, norm, ReLU; BatchNorm blocks have no convolution bias, InstanceNorm ones have it.
+Source: the published code of KeypointGAN (Jakab et al., CVPR 2020): convolutions are zero-padded, a
+block is convolution, norm, ReLU; BatchNorm blocks have no convolution bias, InstanceNorm ones do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The decoder without skip connections: conditional image decoder Psi (spec 4.3)."""
+"""The decoder without skip connections: conditional image decoder Psi of KeypointGAN."""
 
 from __future__ import annotations
 

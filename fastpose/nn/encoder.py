@@ -1,4 +1,4 @@
-"""The encoder that all networks of the KeypointGAN family share (spec 4.1)."""
+"""The encoder that all networks of the KeypointGAN family share."""
 
 from __future__ import annotations
 

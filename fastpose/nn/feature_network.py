@@ -1,4 +1,4 @@
-"""Frozen networks whose features the perceptual loss compares (spec 4.6).
+"""Frozen networks whose features the perceptual loss compares.
 
 Weights are the user's: a local file with torchvision's key names, ``.safetensors`` or ``.pth``.
 Without one a fixed random network serves; that is said aloud, because it is worse.

@@ -1,4 +1,4 @@
-"""A pool of earlier generated pictures for the discriminator (CycleGAN; spec 5)."""
+"""A pool of earlier generated pictures for the discriminator (CycleGAN, Zhu et al., ICCV 2017)."""
 
 from __future__ import annotations
 

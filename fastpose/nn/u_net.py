@@ -1,4 +1,4 @@
-"""The image-to-skeleton network Phi (spec 4.2)."""
+"""The image-to-skeleton network Phi of KeypointGAN."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def keypointgan_stages(
     lr: float = 2e-4,
     **decay: float,
 ) -> tuple[Stage, ...]:
-    """Offline pre-training of the regressor, then the three phases of spec section 5."""
+    """Offline pre-training of the regressor, then the three phases of the published training."""
     adam = OptimizerConfig(lr=lr)
     return (
         Stage(
@@ -60,7 +60,7 @@ PAPER = Recipe(
     skeleton="h36m32",
     model=KeypointGANConfig(features="vgg19", feature_relu=False),
     prior=PriorConfig(),
-    # Lengths assumed (spec 16: 300k to 600k at batch 16); the source trains without a limit.
+    # Lengths assumed (300k to 600k at batch 16); the source trains without a limit.
     stages=keypointgan_stages(pretrain_steps=300_000, steps=300_000, pretrain_batch=16, batch=16),
     by_frames=False,
     checkpoint_every=5000,

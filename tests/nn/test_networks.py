@@ -1,4 +1,4 @@
-"""Shapes and sizes of the networks against the published ones (spec section 4)."""
+"""Shapes and sizes of the networks against the published ones."""
 
 from __future__ import annotations
 

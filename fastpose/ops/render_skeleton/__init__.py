@@ -87,7 +87,7 @@ def render_skeleton(
     profile "exponential" and ``exp(-sharpness * d^2)`` for "gaussian". Differentiable once, in
     `points`; results and gradients are the same bytes on every call and for any number of threads.
 
-    Source: KeypointGAN's renderer (`specs/keypointgan_imm_cyclegan.md` 3.1), "exponential" with
+    Source: KeypointGAN's renderer (Jakab et al., CVPR 2020, published code), "exponential" with
     sharpness 25, single channel; its models use ``2 * I - 1``.
 
     Args:

@@ -8,9 +8,9 @@ limb lies at
 
 and v = u - c, d^2 = |v|^2. A limb of no length is the point a. The value of a channel is the
 profile of its smallest d^2 (the first limb wins a tie); a limb with an end that is not finite has
-d^2 = NaN everywhere and wins. Source: `specs/keypointgan_imm_cyclegan.md` 3.1. There
-max(|b - a|^2, 1e-6) stands where the exact length stands here; that differs for limbs shorter than
-0.001 only, and with the exact length the gradients of 3.3 hold for all.
+d^2 = NaN everywhere and wins. Source: the published code of KeypointGAN (Jakab et al., CVPR 2020).
+There max(|b - a|^2, 1e-6) stands where the exact length stands here; that differs for limbs shorter
+than 0.001 only, and with the exact length one gradient holds for all.
 
 `plan` is described in `plan.py`: first[C + 1], offset[2 E + 1], index[N] in one int32 vector.
 """

@@ -16,7 +16,7 @@ def draw(points, limbs, size, **keywords):
 
 
 def paper_formula(points, limbs, size, sharpness=25.0, profile="exponential", eps=1e-6):
-    """Spec 3.1 as written: project, clamp, distance, fall-off of every limb, maximum."""
+    """As the paper writes it: project, clamp, distance, fall-off of every limb, maximum."""
     height, width = size
     y, x = torch.meshgrid(
         torch.linspace(-1, 1, height, dtype=points.dtype),
@@ -51,7 +51,7 @@ def test_is_the_papers_formula(profile):
     ("pixels", "value"), [(0, 0.975), (1, 0.674), (2, 0.455), (4, 0.207), (8, 0.043), (16, 0.0018)]
 )
 def test_profile_at_128_pixels(pixels, value):
-    """The values that the spec lists for sharpness 25: a horizontal limb through row 40."""
+    """Values worked out by hand for sharpness 25: a horizontal limb through row 40."""
     row = 2 * 40 / 127 - 1
     points = torch.tensor([[[-0.5, row], [0.5, row]]], dtype=torch.float64)
     image = draw(points, ((0, 1),), 128)
