@@ -2,9 +2,10 @@
 # make test   the test suite
 # make lint   ruff, clang-format, pyright
 # make build  the native libraries, in place and incrementally
+# make sanitize  the operators' tests with address and undefined-behaviour sanitizer
 #
 # Each makes .venv when it is missing and installs what requirements/ pins.
-.PHONY: build test lint demo clean
+.PHONY: build test lint sanitize demo clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -33,6 +34,9 @@ lint: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run -Werror $(SOURCES)
 	$(BIN)/pyright
+
+sanitize: .venv/.ready
+	$(BIN)/python -m tests.sanitize
 
 demo: build
 	$(BIN)/python examples/demo.py $(if $(SHORT),--short)

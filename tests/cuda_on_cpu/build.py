@@ -17,6 +17,7 @@ ROOT = FOLDER.parents[1]
 FLAGS = ("-std=c++20", "-O1", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 # Calls our own handler for a misaligned access, so nothing of the sanitizer is linked.
 ALIGNMENT = "-fsanitize=alignment"
+MORE = tuple(os.environ.get("CXXFLAGS", "").split())  # such as those of `make sanitize`
 
 
 def library(name: str) -> ctypes.CDLL:
@@ -29,7 +30,7 @@ def library(name: str) -> ctypes.CDLL:
         pytest.skip("no C++ compiler: install g++ or set CXX")
     ours = (ROOT.glob(f"csrc/{part}/*") for part in ("common", name))
     sources = sorted([*FOLDER.glob("*.h"), FOLDER / f"{name}.cpp", *itertools.chain(*ours)])
-    state = hashlib.sha256(repr((compiler, FLAGS, ALIGNMENT)).encode())
+    state = hashlib.sha256(repr((compiler, FLAGS, ALIGNMENT, MORE)).encode())
     for source in sources:
         state.update(source.name.encode() + source.read_bytes())
     target = ROOT / f"build/cuda_on_cpu/{name}-{state.hexdigest()[:16]}.so"
@@ -40,8 +41,8 @@ def library(name: str) -> ctypes.CDLL:
         folders = [f"-I{FOLDER}", f"-I{ROOT / 'csrc'}"]  # ours stand in for NVIDIA's headers
         source = str(FOLDER / f"{name}.cpp")
         for step in (
-            [*FLAGS, ALIGNMENT, *folders, "-c", source, "-o", str(compiled)],
-            ["-shared", str(compiled), "-o", str(partial)],
+            [*FLAGS, ALIGNMENT, *MORE, *folders, "-c", source, "-o", str(compiled)],
+            ["-shared", *MORE, str(compiled), "-o", str(partial)],
         ):
             run = subprocess.run([compiler, *step], capture_output=True, text=True)
             assert run.returncode == 0, run.stderr

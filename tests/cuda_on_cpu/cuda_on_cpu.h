@@ -29,6 +29,8 @@
 #include <utility>
 #include <vector>
 
+#include "address_sanitizer.h"
+
 struct uint3 {
   unsigned x, y, z;
 };
@@ -69,6 +71,7 @@ struct Fiber {
   bool started;
   jmp_buf registers;
   ucontext_t entry;
+  void* shadow;  // see address_sanitizer.h
 };
 
 // Everything of a run; one at a time, on one OS thread.
@@ -98,11 +101,16 @@ static Machine machine;  // not inline: the linker would share it among librarie
 // Gives the processor back to the scheduler; returns when this fiber is drawn again.
 [[gnu::noinline]] inline void yield() {
   Fiber* self = machine.current;
-  if (_setjmp(self->registers) == 0) _longjmp(machine.scheduler, 1);
+  if (_setjmp(self->registers) == 0) {
+    leave_fiber(&self->shadow);
+    _longjmp(machine.scheduler, 1);
+  }
+  enter_fiber(self->shadow);
 }
 
 [[noreturn]] inline void fail(const std::string& message) {
   machine.error = message;
+  leave_fiber(nullptr);
   _longjmp(machine.scheduler, 2);
 }
 
@@ -193,8 +201,10 @@ inline unsigned reduce_min(unsigned mask, unsigned value, int line) {
 
 // The first function on every fiber's stack.
 inline void run_fiber() {
+  enter_fiber(nullptr);
   machine.body();
   machine.current->state = State::done;
+  leave_fiber(nullptr);
   _longjmp(machine.scheduler, 1);
 }
 
@@ -224,7 +234,11 @@ inline void release_barrier() {
   machine.current = fiber;
   threadIdx = fiber->thread;
   const int reason = _setjmp(machine.scheduler);
-  if (reason != 0) return reason;
+  if (reason != 0) {
+    enter_scheduler();
+    return reason;
+  }
+  leave_scheduler(fiber->entry.uc_stack);
   if (fiber->started) _longjmp(fiber->registers, 1);
   fiber->started = true;
   setcontext(&fiber->entry);
@@ -232,8 +246,10 @@ inline void release_barrier() {
 }
 
 inline void run_block(size_t shared) {
+  allow(shared_memory, sizeof(shared_memory));
   std::memset(shared_memory, 0xff, shared);
   std::memset(shared_memory + shared, 0xa5, kCanaryBytes);
+  forbid(shared_memory + shared, sizeof(shared_memory) - shared);
   std::vector<Fiber*> ready;
   while (true) {
     ready.clear();
@@ -253,6 +269,7 @@ inline void run_block(size_t shared) {
       if (resume(ready[left - 1]) == 2) throw std::runtime_error(machine.error);
     }
   }
+  allow(shared_memory, sizeof(shared_memory));
   for (size_t i = shared; i < shared + kCanaryBytes; ++i)
     if (shared_memory[i] != 0xa5) throw std::runtime_error("a write behind the shared memory");
 }
