@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import datetime
+import importlib.metadata
 import os
 import platform
 import random
@@ -25,6 +26,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORTEST_ROUND = 2e-3  # seconds; faster contenders are called several times in a row
+LONGEST, FEWEST_ROUNDS = 30.0, 10  # seconds of one comparison, where that many rounds are done
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's mallopt
 
 
@@ -90,12 +92,20 @@ def quantiles(seconds: Sequence[float]) -> dict[str, float]:
     return {k: round(v, 6) for k, v in {"min": ordered[0], **found}.items()}
 
 
-def interleave(contenders: Sequence[Contender], rounds: int, seed: int = 0) -> None:
-    """Measure all of them `rounds` times, in a new random order each time."""
+def interleave(
+    contenders: Sequence[Contender], rounds: int, seed: int = 0, warm_up: float = 0.1
+) -> None:
+    """Measure all of them in turn, in a new random order each time.
+
+    `rounds` times, or as often as fits into half a minute, but no less than ten times.
+    """
     order, shuffle = list(contenders), random.Random(seed)
     for contender in order:
-        contender.warm_up(0.1)
-    for _ in range(rounds):
+        contender.warm_up(warm_up)
+    start = time.perf_counter()
+    for done in range(rounds):
+        if done >= FEWEST_ROUNDS and time.perf_counter() - start > LONGEST:
+            break
         shuffle.shuffle(order)
         for contender in order:
             contender.measure()
@@ -146,14 +156,26 @@ def machine() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "kornia": _version("kornia"),
+        "compiler": _first_line("c++", "--version"),
         "torch_cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "system": f"{platform.system()} {platform.libc_ver()[0]} {platform.libc_ver()[1]}",
-        "commit": _commit(),
+        "commit": _first_line("git", "describe", "--always", "--dirty", "--exclude=*"),
         "date": datetime.date.today().isoformat(),
     }
 
 
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _first_line(*command: str) -> str:
+    """What a command prints first; "" where it is not there or fails."""
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout.split("\n")[0].strip() if done.returncode == 0 else ""

@@ -1,2 +1,5 @@
-"""One file per operator, each a command (`python -m benchmarks.ops.bench_<op>`) and a set of
-pytest-benchmark tests (`pytest benchmarks/ops/bench_<op>.py`)."""
+"""The operators next to what else computes the same; `fastpose benchmark` runs these.
+
+One file bench_<op>.py declares an operator's cases, peers and goals; <op>_peers.py holds the peers.
+Each is also a set of pytest-benchmark tests: ``pytest benchmarks/ops/bench_<op>.py``.
+"""

@@ -1,4 +1,4 @@
-"""`fastpose benchmark`: finds the benchmark, passes its options on, refuses what is not there."""
+"""`fastpose benchmark`: finds the benchmarks, passes its options on, refuses what is not there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from fastpose.cli import benchmark, main
 def test_options_reach_the_benchmark(monkeypatch, tmp_path):
     calls = []
     stand_in = SimpleNamespace(run=lambda *a, **k: calls.append((a, k)))
-    monkeypatch.setitem(sys.modules, "benchmarks.ops.bench_render_skeleton", stand_in)
-    out = tmp_path / "figures.json"
-    assert main(["benchmark", "--out", str(out), "--grid", "--rounds", "7"]) == 0
+    monkeypatch.setitem(sys.modules, "benchmarks.ops.run", stand_in)
+    assert main(["benchmark", "--out", str(tmp_path), "--grid", "--rounds", "7"]) == 0
     assert main(["benchmark", "render_skeleton", "--quick"]) == 0
-    assert calls == [((out, 7, True), {"compiled": True}), ((None, 3, False), {"compiled": False})]
+    (operators, out), options = calls[0]
+    assert "render_skeleton" in operators and out == tmp_path
+    command = "fastpose benchmark ops --rounds 7 --grid"
+    assert options == dict(rounds=7, grid=True, quick=False, command=command)
+    assert calls[1][0] == (["render_skeleton"], None)
+    command = "fastpose benchmark render_skeleton --rounds 30 --quick"
+    assert calls[1][1] == dict(rounds=3, grid=False, quick=True, command=command)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,165 @@
+"""What the benchmark of an operator declares: calls of it, its peers, and the ratios wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fastpose import ops
+from fastpose.ops.samples import Sample
+
+FORWARD, BOTH = "forward", "forward and backward"
+PAPER, EAGER, LIBRARY, COMPILED = "paper", "eager", "library", "compiled"
+OURS, AGAIN, INTO = "fastpose", "fastpose again", "fastpose, out="
+DEFAULT, AUTOTUNE, GRAPHS = "default", "max-autotune", "reduce-overhead"  # of torch.compile
+
+Drawer = Callable[..., Tensor]  # called with the tensors that get gradients
+
+
+@dataclass(frozen=True)
+class Case:
+    """Sizes of one comparison.
+
+    Attributes:
+        kind: which of the operator's functions, in words; "" where it has one.
+        batch, size: images, and the side of each in pixels.
+        count, counted: how many limbs or maps, and the letter for them.
+        dtype: of the result, by its name in torch.
+        channels_last: memory format of the maps.
+    """
+
+    batch: int = 8
+    size: int = 128
+    count: int = 16
+    counted: str = "K"
+    kind: str = ""
+    dtype: str = "float32"
+    channels_last: bool = False
+
+    def __str__(self) -> str:
+        parts = [self.kind] if self.kind else []
+        parts.append(f"B={self.batch} {self.size}x{self.size} {self.counted}={self.count}")
+        if self.dtype != "float32":
+            parts.append(self.dtype)
+        if self.channels_last:
+            parts.append("channels-last")
+        return ", ".join(parts)
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        return getattr(torch, self.dtype)
+
+    @property
+    def format(self) -> torch.memory_format:
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def random(self, *shape: int, seed: int) -> Tensor:
+        """Normally distributed float32 numbers."""
+        return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another way to compute the same.
+
+    Attributes:
+        draw: the computation.
+        group: PAPER (as a paper's authors wrote it), EAGER (by an expert) or LIBRARY.
+        modes: of torch.compile, in which it is timed too, under a name of its own.
+        differs: in what it is another function; "" where it is the same.
+    """
+
+    draw: Drawer
+    group: str
+    modes: tuple[str, ...] = ()
+    differs: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One case with its numbers.
+
+    Attributes:
+        sample: the call of the public operator, everything in float32.
+        wanted: which of the call's positional arguments get gradients.
+        peers: by name; each called with those arguments.
+        image: whether the result is an image, which can be written into `out` and be of any dtype.
+        rereads: whether the backward has to read those arguments once more.
+    """
+
+    sample: Sample
+    wanted: tuple[int, ...]
+    peers: dict[str, Peer]
+    image: bool = True
+    rereads: bool = True
+
+    def leaves(self, *, gradients: bool, dtype: torch.dtype | None = None) -> list[Tensor]:
+        """The tensors that get gradients, as new leaves."""
+        found = [self.sample.args[i].detach().clone() for i in self.wanted]
+        return [leaf.to(dtype or leaf.dtype).requires_grad_(gradients) for leaf in found]
+
+    def drawer(self, operator: str) -> Drawer:
+        """The public operator as a function of the tensors that get gradients, and of keywords."""
+        function, arguments = getattr(ops, operator), list(self.sample.args)
+
+        def ours(*leaves: Tensor, **more: Any) -> Tensor:
+            for i, leaf in zip(self.wanted, leaves, strict=True):
+                arguments[i] = leaf
+            result = function(*arguments, **self.sample.kwargs, **more)
+            return result[0] if isinstance(result, tuple) else result
+
+        return ours
+
+    def exact(self, operator: str) -> Drawer:
+        """The reference in float64."""
+        keywords = {k: v for k, v in self.sample.kwargs.items() if k != "dtype"}
+        keywords["backend"] = "reference"
+        sample = Sample("", self.sample.with_tensors(Tensor.double).args, keywords)
+        return Problem(sample, self.wanted, {}).drawer(operator)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio of times to be reached in one case.
+
+    Attributes:
+        row: what it is called in the table of goals.
+        against: a group of peers, of which the fastest that is right counts, or a contender's name.
+        must, stretch: how many times slower `against` has to be.
+        ours: whose time it is compared with.
+        at_most: `against` may be at most so many times slower, instead of at least.
+    """
+
+    row: str
+    case: Case
+    what: str
+    against: str
+    must: float
+    stretch: float
+    ours: str = OURS
+    at_most: bool = False
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """All about one operator.
+
+    Attributes:
+        operator: its public name.
+        problem: makes a case's numbers from a seed.
+        cases: the headline's.
+        goals: on those cases.
+        grid: further cases, timed more briefly.
+        compiled: those of the grid in which torch.compile takes part.
+    """
+
+    operator: str
+    problem: Callable[[Case, int], Problem]
+    cases: tuple[Case, ...]
+    goals: tuple[Goal, ...]
+    grid: tuple[Case, ...] = ()
+    compiled: frozenset[Case] = field(default_factory=frozenset)

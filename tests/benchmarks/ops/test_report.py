@@ -1,0 +1,118 @@
+"""Ratios, verdicts and tables, from measurements that are made up."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks.ops import report as reports
+from benchmarks.ops.bench_render_skeleton import Skeleton
+from benchmarks.ops.declare import BOTH, COMPILED, EAGER, Benchmark, Goal
+
+CASE = Skeleton()
+GOOD = {"output": {"l2": 1e-7}, "gradient": {"l2": 1e-6}}
+BAD = {"output": {"l2": 1e-7}, "gradient": {"l2": 0.7}}
+
+
+def row(contender, group, threads, allocator, wall, cpu):
+    return {
+        "case": str(CASE), "what": BOTH, "threads": threads, "allocator": allocator,
+        "contender": contender, "group": group, "wall_ms": {"min": wall}, "cpu_ms": {"median": cpu},
+    }  # fmt: skip
+
+
+def made_up(errors=GOOD, differs=None):
+    """Ours takes 1 ms on two threads and 2 of CPU time on one."""
+    results = []
+    for allocator, slower in (("default", 2.0), ("without mmap", 1.0)):
+        for threads in (1, 2):
+            results += [
+                row("fastpose", "fastpose", threads, allocator, 2.0 / threads, 2.0),
+                row("split", EAGER, threads, allocator, 40.0 / threads * slower, 40.0 * slower),
+                row("split, compiled", COMPILED, threads, allocator, 20.0 / threads, 30.0),
+                row("memset", "ceiling", threads, allocator, 0.5, 0.5),
+            ]
+    return {
+        "operator": "render_skeleton",
+        "machine": {"cpu": "made up"},
+        "cases": {
+            str(CASE): {
+                "errors": {"fastpose": GOOD, "split": GOOD, "split, compiled": errors},
+                "rounded": False,
+                "differs": differs or {},
+                "memory": {"split": {"peak": 3_000_000}},
+            }
+        },
+        "results": results,
+    }
+
+
+def declared(*goals):
+    return Benchmark("render_skeleton", lambda *_: None, (CASE,), goals)  # type: ignore[arg-type]
+
+
+def goal(against, must, stretch, **more):
+    return Goal("a row", CASE, BOTH, against, must, stretch, **more)
+
+
+def test_the_allocator_that_is_better_for_the_peer_counts():
+    rows = {r["contender"]: r for r in reports.summary(made_up())}
+    assert (rows["split"]["times_wall"], rows["split"]["times_cpu"]) == (20, 20)
+    assert rows["split"]["wall_ms"] == 20 and rows["fastpose"]["wall_ms"] == 1
+    assert rows["split, compiled"]["times_wall"] == 10
+    assert rows["split, compiled"]["times_cpu"] == 15
+    assert rows["split"]["peak_bytes"] == 3_000_000 and rows["memset"]["peak_bytes"] is None
+
+
+@pytest.mark.parametrize(
+    ("must", "stretch", "verdict"),
+    [(9, 10, "stretch"), (10, 11, "reached"), (11, 12, "missed")],
+)
+def test_verdicts_ask_for_both_measures(must, stretch, verdict):
+    found = reports.finish(made_up(), declared(goal(COMPILED, must, stretch)))["goals"][0]
+    assert (found["wall"], found["cpu"], found["verdict"]) == (10, 15, verdict)
+
+
+@pytest.mark.parametrize(
+    ("must", "stretch", "verdict"), [(3, 2, "stretch"), (2, 1, "reached"), (1.9, 1, "missed")]
+)
+def test_goals_of_at_most(must, stretch, verdict):
+    wanted = goal("fastpose", must, stretch, ours="memset", at_most=True)
+    changed = made_up()
+    for entry in changed["results"]:
+        if entry["contender"] == "memset":
+            entry["cpu_ms"]["median"] = 1.0
+    found = reports.finish(changed, declared(wanted))["goals"][0]
+    assert (found["wall"], found["cpu"], found["verdict"]) == (2, 2, verdict)
+
+
+def test_who_is_wrong_is_no_rival():
+    changed = made_up(errors=BAD)
+    finished = reports.finish(changed, declared(goal(COMPILED, 1, 2), goal(EAGER, 1, 2)))
+    assert [g["against"] for g in finished["goals"]] == [EAGER]
+    assert any("split, compiled" in x and "WRONG RESULT" in x for x in reports.table(finished))
+
+
+def test_another_function_counts_only_by_name():
+    changed = made_up(errors=BAD, differs={"split, compiled": "samples a picture"})
+    goals = (goal(COMPILED, 1, 2), goal("split, compiled", 1, 2))
+    finished = reports.finish(changed, declared(*goals))
+    assert [g["against"] for g in finished["goals"]] == ["split, compiled"]
+    assert any("(samples a picture)" in line for line in reports.table(finished))
+
+
+def test_tables_show_figures_and_verdicts():
+    finished = reports.finish(made_up(), declared(goal(COMPILED, 11, 12), goal(EAGER, 5, 6)))
+    line = next(x for x in reports.table(finished) if x.startswith("split  "))
+    assert line.split()[1:] == ["20.000", "20.00", "20.00", "3.0"]
+    text = reports.goal_table([finished])
+    assert "MISSED (against split, compiled)" in text[-2] and "stretch (against" in text[-1]
+
+
+def test_json_is_whole_and_by_lines(tmp_path):
+    finished = reports.finish(made_up(), declared(goal(EAGER, 1, 2)))
+    path = reports.write(finished, tmp_path / "deep")
+    assert path.name == "render_skeleton_cpu.json"
+    assert json.loads(path.read_text()) == finished
+    assert len(path.read_text().splitlines()) > len(finished["results"])

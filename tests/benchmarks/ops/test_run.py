@@ -1,0 +1,58 @@
+"""The whole benchmark on a small case: figures, JSON, plot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks.ops import bench_render_skeleton as bench
+from benchmarks.ops import grid, run
+from benchmarks.ops.declare import OURS
+
+SMALL = bench.Skeleton(2, 24)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """render_skeleton's benchmark with one small case, a goal, and a grid of two cells."""
+    goal = replace(bench.GOALS[2], case=SMALL)
+    declared = replace(
+        bench.BENCHMARK, cases=(SMALL,), goals=(goal,), grid=(SMALL, replace(SMALL, batch=3)),
+        compiled=frozenset(),
+    )  # fmt: skip
+    monkeypatch.setattr(run, "load", lambda operator: declared)
+    monkeypatch.setattr(run, "forbid_mmap", lambda: False)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    return declared
+
+
+def test_run(small, tmp_path, capsys):
+    out = tmp_path / "deep"
+    run.run(["render_skeleton"], out, rounds=2, grid=True, quick=True, command="a command")
+    report = json.loads((out / "render_skeleton_cpu.json").read_text())
+    peers = small.problem(SMALL, 0).peers
+    rows = report["results"]
+    assert {r["contender"] for r in rows} >= {OURS, "fastpose again", "fastpose, out=", *peers}
+    assert {r["contender"] for r in rows} >= {"memset", "read", "copy", "memset of new memory"}
+    assert {r["what"] for r in rows} == {"forward", "forward and backward"}
+    assert all(r["wall_ms"]["min"] > 0 and r["rounds"] == 2 and r["gb_per_s"] > 0 for r in rows)
+    assert report["machine"]["torch"] == torch.__version__ and report["command"] == "a command"
+    assert report["cases"][str(SMALL)]["memory"]["split"]["peak"] > SMALL.size**2 * 16 * 4
+    assert report["goals"][0]["must"] == 200
+    assert [len(cell["rows"]) for cell in report["grid"]] == [2 * (1 + len(peers))] * 2
+    printed = capsys.readouterr().out
+    assert "KeypointGAN" in printed and "goal" in printed and "fastest peer" in printed
+    assert (out / "ops_cpu.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_peers_that_would_take_too_long_or_too_much_are_left_out(small, monkeypatch):
+    assert grid.too_large(small, SMALL) == {}
+    monkeypatch.setattr(grid, "MOST_BYTES", 1e3)
+    assert set(grid.too_large(small, SMALL)) == set(small.problem(SMALL, 0).peers)
+    cell = grid.cell(small, SMALL)
+    assert {row["contender"] for row in cell["rows"]} == {OURS}
+    assert "would take" in cell["left_out"]["split"]
+    assert "every peer is too large" in "\n".join(grid.grid_table("render_skeleton", [cell]))
