@@ -29,7 +29,8 @@ namespace fastpose::FASTPOSE_ISA {
 // 2^f for f in [-1/2, 1/2]: the polynomial of degree 5 with the least relative error, 7.5e-8.
 inline constexpr float kPower[6] = {1.0000000717f,    6.9314696706e-1f, 2.4022119724e-1f,
                                     5.5507132735e-2f, 9.6755413342e-3f, 1.3276471979e-3f};
-inline constexpr float kLeastPower = -126.0f;  // 2^x is 0 below: no subnormal numbers
+// 2^x is 0 below: no subnormal numbers. NaN gives NaN.
+inline constexpr float kLeastPower = -126.0f;
 
 // --- one lane ------------------------------------------------------------------------------------
 
@@ -81,6 +82,7 @@ struct Plain {
   }
   friend FASTPOSE_INLINE T sum(Plain a) { return a.v; }
   friend FASTPOSE_INLINE T least(Plain a) { return a.v; }
+  friend FASTPOSE_INLINE T greatest(Plain a) { return a.v; }
 };
 
 // --- 16 lanes ------------------------------------------------------------------------------------
@@ -123,7 +125,7 @@ struct Floats {
     const __m512 f = _mm512_sub_ps(a.v, n);
     __m512 p = _mm512_set1_ps(kPower[5]);
     for (int i = 4; i >= 0; --i) p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kPower[i]));
-    const __mmask16 counts = _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(kLeastPower), _CMP_GE_OQ);
+    const __mmask16 counts = _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(kLeastPower), _CMP_NLT_UQ);
     return _mm512_maskz_scalef_ps(counts, p, n);
   }
   friend FASTPOSE_INLINE Floats choose_less(Floats a, Floats b, Floats& second, Floats first) {
@@ -143,6 +145,7 @@ struct Floats {
   }
   friend FASTPOSE_INLINE float sum(Floats a) { return _mm512_reduce_add_ps(a.v); }
   friend FASTPOSE_INLINE float least(Floats a) { return _mm512_reduce_min_ps(a.v); }
+  friend FASTPOSE_INLINE float greatest(Floats a) { return _mm512_reduce_max_ps(a.v); }
 };
 
 // --- 8 lanes -------------------------------------------------------------------------------------
@@ -174,7 +177,7 @@ struct Floats {
     return _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_sqrt_ps(a.v));
   }
   friend FASTPOSE_INLINE Floats power_of_two(Floats a) {
-    const __m256 counts = _mm256_cmp_ps(a.v, _mm256_set1_ps(kLeastPower), _CMP_GE_OQ);
+    const __m256 counts = _mm256_cmp_ps(a.v, _mm256_set1_ps(kLeastPower), _CMP_NLT_UQ);
     const __m256 x = _mm256_and_ps(counts, a.v);
     const __m256 n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const __m256 f = _mm256_sub_ps(x, n);
@@ -208,6 +211,11 @@ struct Floats {
     __m128 s = _mm_min_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
     s = _mm_min_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_min_ss(s, _mm_movehdup_ps(s)));
+  }
+  friend FASTPOSE_INLINE float greatest(Floats a) {
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
   }
 };
 

@@ -6,7 +6,8 @@ the last. Images are (B, C, H, W) in [0, 1].
 
 from fastpose import _native
 from fastpose.ops.render_skeleton import render_skeleton
+from fastpose.ops.soft_argmax import soft_argmax
 
 _native.load()
 
-__all__ = ["render_skeleton"]
+__all__ = ["render_skeleton", "soft_argmax"]

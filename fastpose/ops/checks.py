@@ -27,6 +27,8 @@ def check_tensor(name: str, value: Any, shape: str, *, narrow: bool = False) -> 
     if value.dtype not in (DTYPES if narrow else DTYPES[:2]):
         expected = f"one of {_NAMES}" if narrow else "float32 or float64"
         raise TypeError(f"{name} must be {expected}, got {value.dtype}")
+    if value.layout != torch.strided:
+        raise TypeError(f"{name} must be a dense tensor, got {value.layout}")
     sizes = shape.strip("()").split(", ")
     fits = value.ndim == len(sizes) and all(
         not expected.isdigit() or int(expected) == size
