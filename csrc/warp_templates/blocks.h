@@ -1,0 +1,191 @@
+// How the lanes of a vector lie on the image, and how each fetches its four texels; for cpu.cpp, in
+// its namespace.
+//
+// A block is a small rectangle of pixels, a lane each. Its sources lie in a small parallelogram of
+// the template, whatever the angle. With AVX-512, 8 x 8 texels around it are looked up in
+// registers; otherwise every lane loads two pairs.
+#pragma once
+
+#include "common/simd.h"
+#include "warp_templates/math.h"
+#include "warp_templates/prepared.h"
+
+namespace fastpose::FASTPOSE_ISA {
+namespace {
+
+template <typename V>
+struct Block;
+
+// --- one lane ------------------------------------------------------------------------------------
+
+template <typename T>
+struct Block<Plain<T>> {
+  using V = Plain<T>;
+  using Whole = int;
+  static constexpr int columns = 1, rows = 1;
+
+  // Of each lane: its column times `right` plus its row times `down`.
+  static FASTPOSE_INLINE V spread(T, T) { return T(0); }
+  // Pixels of `rows` lines that are `pitch` elements apart.
+  static FASTPOSE_INLINE V load(const T* lines, int64_t) { return *lines; }
+  static FASTPOSE_INLINE void store(V values, T* lines, int64_t) { *lines = values.v; }
+  // floor(a), and what is left of a.
+  static FASTPOSE_INLINE Whole whole(V a, V& rest) {
+    const int floor = static_cast<int>(a.v) - (a.v < static_cast<int>(a.v));
+    rest.v = a.v - floor;
+    return floor;
+  }
+  // The texels at (x, y) from `corner`.
+  static FASTPOSE_INLINE Texels<V> fetch(const T* corner, int pitch, Whole x, Whole y) {
+    const T* at = corner + y * pitch + x;
+    return {at[0], at[1], at[pitch], at[pitch + 1]};
+  }
+  // The same where x and y lie in 0 .. kPatch - 2.
+  static FASTPOSE_INLINE Texels<V> fetch_near(const T* corner, int pitch, Whole x, Whole y) {
+    return fetch(corner, pitch, x, y);
+  }
+  // a b, or 0 where b is 0.
+  static FASTPOSE_INLINE V times(V a, V b) { return b.v == 0 ? T(0) : a.v * b.v; }
+};
+
+#if defined(__AVX2__)
+FASTPOSE_INLINE __m128 pairs_at(const float* upper, int pitch) {
+  const __m128 pair = _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(upper)));
+  return _mm_loadh_pi(pair, reinterpret_cast<const __m64*>(upper + pitch));
+}
+#endif
+
+// --- 4 x 4 pixels --------------------------------------------------------------------------------
+
+#if defined(__AVX512F__)
+template <>
+struct Block<Floats> {
+  using Whole = __m512i;
+  static constexpr int columns = 4, rows = 4;
+
+  static FASTPOSE_INLINE Floats spread(float right, float down) {
+    const __m512 x = _mm512_setr_ps(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+    const __m512 y = _mm512_setr_ps(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    return multiply_add(Floats(x), Floats(right), Floats(y) * Floats(down));
+  }
+  static FASTPOSE_INLINE Floats load(const float* lines, int64_t pitch) {
+    const __m256 upper = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(lines)),
+                                              _mm_loadu_ps(lines + pitch), 1);
+    const __m256 lower =
+        _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(lines + 2 * pitch)),
+                             _mm_loadu_ps(lines + 3 * pitch), 1);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(upper), lower, 1);
+  }
+  static FASTPOSE_INLINE void store(Floats values, float* lines, int64_t pitch) {
+    _mm_storeu_ps(lines, _mm512_castps512_ps128(values.v));
+    _mm_storeu_ps(lines + pitch, _mm512_extractf32x4_ps(values.v, 1));
+    _mm_storeu_ps(lines + 2 * pitch, _mm512_extractf32x4_ps(values.v, 2));
+    _mm_storeu_ps(lines + 3 * pitch, _mm512_extractf32x4_ps(values.v, 3));
+  }
+  static FASTPOSE_INLINE Whole whole(Floats a, Floats& rest) {
+    const __m512 floor = _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    rest = _mm512_sub_ps(a.v, floor);
+    return _mm512_cvtps_epi32(floor);
+  }
+  static FASTPOSE_INLINE Texels<Floats> fetch(const float* corner, int pitch, Whole x, Whole y) {
+    alignas(64) int32_t place[16];
+    _mm512_store_si512(place, _mm512_add_epi32(_mm512_mullo_epi32(y, _mm512_set1_epi32(pitch)), x));
+    __m512 four[4];  // of lanes i, 4 + i, 8 + i, 12 + i
+    for (int i = 0; i < 4; ++i) {
+      const __m256 one =
+          _mm256_insertf128_ps(_mm256_castps128_ps256(pairs_at(corner + place[i], pitch)),
+                               pairs_at(corner + place[4 + i], pitch), 1);
+      const __m256 other =
+          _mm256_insertf128_ps(_mm256_castps128_ps256(pairs_at(corner + place[8 + i], pitch)),
+                               pairs_at(corner + place[12 + i], pitch), 1);
+      four[i] = _mm512_insertf32x8(_mm512_castps256_ps512(one), other, 1);
+    }
+    const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(four[0], four[1]));
+    const __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(four[0], four[1]));
+    const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(four[2], four[3]));
+    const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(four[2], four[3]));
+    return {_mm512_castpd_ps(_mm512_unpacklo_pd(a, c)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, c)),
+            _mm512_castpd_ps(_mm512_unpacklo_pd(b, d)), _mm512_castpd_ps(_mm512_unpackhi_pd(b, d))};
+  }
+  static FASTPOSE_INLINE Texels<Floats> fetch_near(const float* corner, int pitch, Whole x,
+                                                   Whole y) {
+    static_assert(kPatch == 8);
+    __m512 two[4];  // rows
+    for (int i = 0; i < 4; ++i) {
+      const float* row = corner + 2 * i * int64_t{pitch};
+      two[i] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(row)),
+                                  _mm256_loadu_ps(row + pitch), 1);
+    }
+    const __m512i t00 = _mm512_add_epi32(_mm512_slli_epi32(y, 3), x);
+    const __m512i t01 = _mm512_add_epi32(t00, _mm512_set1_epi32(kPatch));
+    const __m512i one = _mm512_set1_epi32(1), lower = _mm512_set1_epi32(32);
+    const auto look_up = [&](__m512i place, __mmask16 from_lower_half) {
+      return _mm512_mask_mov_ps(_mm512_permutex2var_ps(two[0], place, two[1]), from_lower_half,
+                                _mm512_permutex2var_ps(two[2], place, two[3]));
+    };
+    const __mmask16 upper_row = _mm512_test_epi32_mask(t00, lower);
+    const __mmask16 lower_row = _mm512_test_epi32_mask(t01, lower);
+    return {look_up(t00, upper_row), look_up(_mm512_add_epi32(t00, one), upper_row),
+            look_up(t01, lower_row), look_up(_mm512_add_epi32(t01, one), lower_row)};
+  }
+  static FASTPOSE_INLINE Floats times(Floats a, Floats b) {
+    const __mmask16 counts = _mm512_cmp_ps_mask(b.v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    return _mm512_maskz_mul_ps(counts, a.v, b.v);
+  }
+};
+
+// --- 4 x 2 pixels --------------------------------------------------------------------------------
+
+#elif defined(__AVX2__)
+template <>
+struct Block<Floats> {
+  using Whole = __m256i;
+  static constexpr int columns = 4, rows = 2;
+
+  static FASTPOSE_INLINE Floats spread(float right, float down) {
+    const __m256 x = _mm256_setr_ps(0, 1, 2, 3, 0, 1, 2, 3),
+                 y = _mm256_setr_ps(0, 0, 0, 0, 1, 1, 1, 1);
+    return multiply_add(Floats(x), Floats(right), Floats(y) * Floats(down));
+  }
+  static FASTPOSE_INLINE Floats load(const float* lines, int64_t pitch) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(lines)),
+                                _mm_loadu_ps(lines + pitch), 1);
+  }
+  static FASTPOSE_INLINE void store(Floats values, float* lines, int64_t pitch) {
+    _mm_storeu_ps(lines, _mm256_castps256_ps128(values.v));
+    _mm_storeu_ps(lines + pitch, _mm256_extractf128_ps(values.v, 1));
+  }
+  static FASTPOSE_INLINE Whole whole(Floats a, Floats& rest) {
+    const __m256 floor = _mm256_round_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    rest = _mm256_sub_ps(a.v, floor);
+    return _mm256_cvtps_epi32(floor);
+  }
+  static FASTPOSE_INLINE Texels<Floats> fetch(const float* corner, int pitch, Whole x, Whole y) {
+    alignas(32) int32_t place[8];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(place),
+                       _mm256_add_epi32(_mm256_mullo_epi32(y, _mm256_set1_epi32(pitch)), x));
+    __m256 four[4];  // of lanes i, 4 + i
+    for (int i = 0; i < 4; ++i) {
+      four[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(pairs_at(corner + place[i], pitch)),
+                                     pairs_at(corner + place[4 + i], pitch), 1);
+    }
+    const __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(four[0], four[1]));
+    const __m256d b = _mm256_castps_pd(_mm256_unpackhi_ps(four[0], four[1]));
+    const __m256d c = _mm256_castps_pd(_mm256_unpacklo_ps(four[2], four[3]));
+    const __m256d d = _mm256_castps_pd(_mm256_unpackhi_ps(four[2], four[3]));
+    return {_mm256_castpd_ps(_mm256_unpacklo_pd(a, c)), _mm256_castpd_ps(_mm256_unpackhi_pd(a, c)),
+            _mm256_castpd_ps(_mm256_unpacklo_pd(b, d)), _mm256_castpd_ps(_mm256_unpackhi_pd(b, d))};
+  }
+  static FASTPOSE_INLINE Texels<Floats> fetch_near(const float* corner, int pitch, Whole x,
+                                                   Whole y) {
+    return fetch(corner, pitch, x, y);
+  }
+  static FASTPOSE_INLINE Floats times(Floats a, Floats b) {
+    const __m256 counts = _mm256_cmp_ps(b.v, _mm256_setzero_ps(), _CMP_NEQ_UQ);
+    return _mm256_and_ps(counts, _mm256_mul_ps(a.v, b.v));
+  }
+};
+#endif
+
+}  // namespace
+}  // namespace fastpose::FASTPOSE_ISA

@@ -1,0 +1,113 @@
+// A template made ready to be read without asking where it ends; for cpu.cpp, in its namespace.
+#pragma once
+
+#include <string.h>
+
+#include "common/simd.h"
+#include "warp_templates/math.h"
+#include "warp_templates/warp_templates.h"
+
+namespace fastpose::FASTPOSE_ISA {
+namespace {
+
+using namespace warp;  // NOLINT
+
+constexpr int kPatch = 8;  // texels along the sides of what the pixels of a near block may see
+static_assert(kPatch <= kMargin);
+
+// A template without gaps, with kMargin zeros on every side, and where in it there is anything but
+// zeros: the rest of a template costs nothing.
+template <typename T>
+class Prepared {
+ public:
+  int left, right, top, bottom;  // texels left .. right - 1 of rows top .. bottom - 1 hold them all
+
+  Prepared(const Warp& warp, void* scratch)
+      : rows_(warp.rows),
+        columns_(warp.columns),
+        pitch_(warp.columns + 2 * kMargin),
+        texels_(static_cast<T*>(scratch)),
+        first_(reinterpret_cast<int32_t*>(texels_ + (rows_ + 2 * kMargin) * int64_t{pitch_})),
+        last_(first_ + rows_ + 2 * kMargin) {}
+
+  void read(const Warp& warp, int64_t k) {
+    const int64_t size = (rows_ + 2 * kMargin) * int64_t{pitch_};
+    memset(texels_, 0, size * sizeof(T));
+    left = columns_, right = 0, top = rows_, bottom = 0;
+    for (int row = 0; row < rows_; ++row) {
+      const T* from = static_cast<const T*>(warp.templates) + k * warp.template_stride[0] +
+                      row * warp.template_stride[1];
+      T* to = texels_ + (row + kMargin) * int64_t{pitch_} + kMargin;
+      const int64_t step = warp.template_stride[2];
+      if (step == 1) {
+        memcpy(to, from, columns_ * sizeof(T));
+      } else {
+        for (int i = 0; i < columns_; ++i) to[i] = from[i * step];
+      }
+      const int first = zeros_before(to, columns_), last = columns_ - zeros_behind(to, columns_);
+      first_[row + kMargin] = first, last_[row + kMargin] = last;
+      if (first >= last) continue;
+      left = first < left ? first : left, right = last > right ? last : right;
+      top = row < top ? row : top, bottom = row + 1;
+    }
+    widen();
+  }
+
+  int pitch() const { return pitch_; }
+  T* behind() const { return reinterpret_cast<T*>(last_ + rows_ + 2 * kMargin); }
+  const T* at(int x, int y) const {
+    return texels_ + (y + kMargin) * int64_t{pitch_} + kMargin + x;
+  }
+  // Whether the kPatch x kPatch texels from (x, y) on are all 0; -kMargin <= y <= rows.
+  bool is_zero(int x, int y) const {
+    return x >= last_[y + kMargin] || x + kPatch <= first_[y + kMargin];
+  }
+
+ private:
+  // Zeros at the start and at the end of a row; all of it counts as the start.
+  static int zeros_before(const T* row, int count) {
+    constexpr int kAtOnce = 8;
+    int i = 0;
+    for (; i + kAtOnce <= count; i += kAtOnce) {
+      bool any = false;
+      for (int j = 0; j < kAtOnce; ++j) any |= !(row[i + j] == 0);
+      if (any) break;
+    }
+    while (i < count && row[i] == 0) ++i;
+    return i;
+  }
+  static int zeros_behind(const T* row, int count) {
+    constexpr int kAtOnce = 8;
+    int end = count;
+    for (; end >= kAtOnce; end -= kAtOnce) {
+      bool any = false;
+      for (int j = 1; j <= kAtOnce; ++j) any |= !(row[end - j] == 0);
+      if (any) break;
+    }
+    while (end > 0 && row[end - 1] == 0) --end;
+    return count - end;
+  }
+
+  // From rows to windows of kPatch rows.
+  void widen() {
+    const int rows = rows_ + 2 * kMargin;
+    for (int row = 0; row < kMargin; ++row) {
+      first_[row] = first_[rows - 1 - row] = columns_;
+      last_[row] = last_[rows - 1 - row] = 0;
+    }
+    for (int row = 0; row < rows; ++row) {
+      for (int i = 1; i < kPatch && row + i < rows; ++i) {
+        if (first_[row + i] < first_[row]) first_[row] = first_[row + i];
+        if (last_[row + i] > last_[row]) last_[row] = last_[row + i];
+      }
+    }
+  }
+
+  int rows_, columns_, pitch_;
+  T* texels_;
+  int32_t* first_;  // of each row with its margin, then of the kPatch rows from it on
+  int32_t* last_;
+};
+
+}  // namespace
+}  // namespace fastpose::FASTPOSE_ISA

@@ -1,0 +1,82 @@
+// Arguments of the warp_templates kernels: plain pointers, sizes and strides; nothing of torch.
+#pragma once
+
+#include <cstdint>
+
+#include "common/dispatch.h"
+#include "common/image.h"
+
+namespace fastpose::warp {
+
+// Templates (count, rows, columns) and affine maps (batch, count, 2, 3), both float or both double.
+// Map (b, k) moves template k into channel k of image b, (height, width).
+struct Warp {
+  const void* templates;
+  int64_t template_stride[3];  // elements
+  const void* affine;
+  int64_t affine_stride[4];
+  bool is_double;
+  int64_t batch;
+  int32_t count, rows, columns, height, width;
+};
+
+// --- CPU -----------------------------------------------------------------------------------------
+
+// A task is one template in some images, and in those a band of rows. How the work is cut depends
+// on neither the number of threads nor the batch, because sums are formed per band. Neighbouring
+// tasks have different templates: some have much more to draw than others.
+constexpr int kTaskImages = 4;
+constexpr int kBandRows = 128;
+
+inline int32_t bands(const Warp& warp) { return (warp.height + kBandRows - 1) / kBandRows; }
+inline int64_t tasks(const Warp& warp) {
+  return (warp.batch + kTaskImages - 1) / kTaskImages * bands(warp) * warp.count;
+}
+
+// Texels of zeros that a prepared template has on every side, see prepared.h.
+constexpr int kMargin = 8;
+constexpr int kLines = 4;     // rows of pixels that are worked on together
+constexpr int kLineEnd = 16;  // elements that a line has behind its last pixel
+
+// Elements of scratch memory, of the templates' type, that a thread needs for forward and for the
+// gradient of the maps: a prepared template with two numbers for each row, and kLines lines of
+// pixels.
+inline int64_t scratch_size(const Warp& warp) {
+  const int64_t rows = warp.rows + 2 * kMargin, columns = warp.columns + 2 * kMargin;
+  return rows * (columns + 2) + int64_t{kLines} * (warp.width + kLineEnd);
+}
+
+// Doubles of scratch memory that a thread needs for the gradient of the templates: the sums of one,
+// with kAround more on every side, where the pixels that do not see it add theirs, and a line.
+constexpr int kAround = 2;
+inline int64_t sums_size(const Warp& warp) {
+  return (int64_t{warp.rows} + 2 * kAround) * (warp.columns + 2 * kAround) + warp.width;
+}
+
+// What backward sums over the pixels of a map: q = grad dI/ds, s the source in the template, and q
+// times the pixel's place from t.
+struct MapSums {
+  double x, y;            // sum of q
+  double xx, xy, yx, yy;  // sum of q_x (p - t)_x, q_x (p - t)_y, q_y (p - t)_x, q_y (p - t)_y
+};
+
+}  // namespace fastpose::warp
+
+namespace fastpose {
+
+// Draws the tasks [first, last) into `output`.
+FASTPOSE_DECLARE_CPU(void, warp_templates_forward, const warp::Warp& warp, const Image& output,
+                     void* scratch, int64_t first, int64_t last)
+
+// Writes the sums of the tasks [first, last), (batch, count, bands).
+FASTPOSE_DECLARE_CPU(void, warp_templates_backward_affine, const warp::Warp& warp,
+                     const Image& grad_output, void* scratch, warp::MapSums* sums, int64_t first,
+                     int64_t last)
+
+// Writes the gradient of the templates [first, last), (count, rows, columns) without gaps and of
+// their type. `scratch` is for doubles here.
+FASTPOSE_DECLARE_CPU(void, warp_templates_backward_templates, const warp::Warp& warp,
+                     const Image& grad_output, double* scratch, void* grad_templates, int64_t first,
+                     int64_t last)
+
+}  // namespace fastpose
