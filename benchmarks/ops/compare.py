@@ -19,10 +19,14 @@ from benchmarks.ops.declare import (
     AGAIN,
     BOTH,
     COMPILED,
+    COPY,
     DEFAULT,
     FORWARD,
     INTO,
+    MEMSET,
+    MEMSET_NEW,
     OURS,
+    READ,
     Benchmark,
     Case,
     Drawer,
@@ -31,7 +35,6 @@ from benchmarks.ops.declare import (
 from fastpose import _native
 
 CEILING = "ceiling"  # the group of what only moves memory
-MEMSET, MEMSET_NEW, READ, COPY = "memset", "memset of new memory", "read", "copy"
 DECIMALS = 4
 
 Drawers = tuple[dict[str, Drawer], dict[str, str]]  # by name: the computation, its group

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.ops.compare import drawers
-from benchmarks.ops.declare import COMPILED, OURS, Case
+from benchmarks.ops.declare import COMPILED, MEMSET, OURS, Case
 from benchmarks.ops.gate import gate, right
 from benchmarks.ops.run import known_operators, load
 
@@ -46,7 +46,7 @@ def test_goals_name_what_is_there(operator):
         modes = {mode for peer in peers.values() for mode in peer.modes}
         known = {*peers, *groups, f"{OURS}, avx2", f"{OURS}, out=", *([COMPILED] if modes else [])}
         assert goal.against in known, goal
-        assert goal.ours in (OURS, "memset", "read"), goal
+        assert goal.ours in (OURS, MEMSET), goal
         better = goal.must >= goal.stretch if goal.at_most else goal.must <= goal.stretch
         assert better, goal
 
