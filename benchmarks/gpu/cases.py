@@ -1,0 +1,41 @@
+"""What is timed on the GPU: sizes of training and of large drawings, and the ratios wanted there.
+
+The goals stand next to the peers they are about; a case without a goal is published all the same.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmarks.ops.declare import BOTH, COMPILED, FORWARD, PAPER, Case, Goal
+
+Skeleton = partial(Case, counted="E")
+S16, S64 = Skeleton(16), Skeleton(64)
+S256, S512 = Skeleton(64, 256), Skeleton(64, 512)
+DENSE, DENSEST = Skeleton(64, count=120), Skeleton(64, count=496)
+MAPS, TINY = Case(64, 256, 17), Case()
+
+CASES: dict[str, tuple[Case, ...]] = {
+    "render_skeleton": (
+        S16,
+        S64,
+        S256,
+        S512,
+        DENSE,
+        DENSEST,
+        Skeleton(64, 256, dtype="bfloat16"),
+    ),
+}
+REHEARSED = {"render_skeleton": (Skeleton(1, 16, 4),)}
+GOALS: tuple[Goal, ...] = (
+    Goal("skeleton, batch 16", S16, BOTH, PAPER, 60, 100),
+    Goal("skeleton, batch 16, forward", S16, FORWARD, COMPILED, 1.5, 3),
+    Goal("skeleton, batch 16", S16, BOTH, COMPILED, 8, 15),
+    Goal("skeleton, batch 64", S64, BOTH, PAPER, 130, 200),
+    Goal("skeleton, 256x256", S256, BOTH, PAPER, 250, 350),
+    Goal("skeleton, 256x256", S256, BOTH, COMPILED, 15, 40),
+    Goal("skeleton, 512x512", S512, BOTH, PAPER, 250, 400),
+    Goal("skeleton, 512x512", S512, BOTH, COMPILED, 20, 50),
+    Goal("skeleton, 120 limbs", DENSE, BOTH, PAPER, 200, 500),
+    Goal("skeleton, 496 limbs", DENSEST, BOTH, COMPILED, 20, 20),
+)
