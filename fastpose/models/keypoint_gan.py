@@ -11,7 +11,7 @@ Videos", CVPR 2020. Every value is that of the published code unless its field s
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +150,10 @@ class KeypointGAN(nn.Module):
         )
         return 2.0 * image - 1.0
 
+    def choose(self, batch_size: int, phases: Collection[str]) -> dict[str, torch.Tensor]:
+        """Random choices of one step that are made on the host: more entries for its batch."""
+        return {"_pool": self.pool.choose(batch_size)} if "discriminator" in phases else {}
+
     def losses(self, batch: MutableMapping[str, Any], phase: str) -> dict[str, torch.Tensor]:
         """Losses of one phase by name.
 
@@ -163,7 +167,8 @@ class KeypointGAN(nn.Module):
             return self._generator_losses(batch)
         if phase == "discriminator":
             real = least_squares(self.discriminator(batch["_drawn"]), 1.0)
-            fake = least_squares(self.discriminator(self.pool.exchange(batch["_raw"])), 0.0)
+            earlier = self.pool.exchange(batch["_raw"], batch.get("_pool"))
+            fake = least_squares(self.discriminator(earlier), 0.0)
             return {"real": real, "fake": fake}
         if phase in ("regressor", "pretrain"):
             return self._regressor_losses(batch, with_images=phase == "regressor")

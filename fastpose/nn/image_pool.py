@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -11,6 +13,9 @@ class ImagePool(nn.Module):
 
     While the pool fills, pictures pass through and are stored. Afterwards each picture is, with
     probability one half, exchanged for a random stored one and takes its place.
+
+    Choices are made on the host (:meth:`choose`), pictures are moved on the device
+    (:meth:`exchange`) by indices alone, so a GPU is never waited for and a graph can hold it.
     """
 
     pictures: torch.Tensor
@@ -20,25 +25,45 @@ class ImagePool(nn.Module):
         super().__init__()
         self.register_buffer("pictures", torch.zeros(capacity, channels, size, size))
         self.register_buffer("stored", torch.zeros((), dtype=torch.int64))
+        self._count: int | None = None  # `stored` on the host; None: not read yet
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._count = None
+
+    def choose(self, batch_size: int) -> torch.Tensor:
+        """What the next exchange does, drawn by torch's CPU generator.
+
+        Returns:
+            (capacity + batch_size,) int64 on the CPU: which picture each place of the pool, and
+            then of the result, gets; numbers from ``capacity`` on are those of the batch.
+        """
+        capacity = len(self.pictures)
+        held, given = list(range(capacity)), [capacity + i for i in range(batch_size)]
+        if capacity:
+            swap = (torch.rand(batch_size) < 0.5).tolist()
+            slots = torch.randint(capacity, (batch_size,)).tolist()
+            if self._count is None:
+                self._count = int(self.stored)
+            for i in range(batch_size):
+                if self._count < capacity:
+                    held[self._count] = given[i]
+                    self._count += 1
+                elif swap[i]:
+                    held[slots[i]], given[i] = given[i], held[slots[i]]
+            self.stored.fill_(self._count)
+        return torch.tensor(held + given)
 
     @torch.no_grad()
-    def exchange(self, batch: torch.Tensor) -> torch.Tensor:
-        """Pictures (B, C, S, S) to judge in place of ``batch``, drawn by torch's CPU generator."""
-        capacity = len(self.pictures)
-        if capacity == 0:
-            return batch.detach()
-        # On the host, whose generator a checkpoint holds. Reading `stored` makes a GPU wait.
-        swap = torch.rand(len(batch)) < 0.5
-        slots = torch.randint(capacity, (len(batch),))
-        out = batch.detach().clone()
-        stored = int(self.stored)
-        for i in range(len(batch)):
-            if stored < capacity:
-                self.pictures[stored] = out[i]
-                stored += 1
-            elif swap[i]:
-                kept = self.pictures[slots[i]].clone()
-                self.pictures[slots[i]] = out[i]
-                out[i] = kept
-        self.stored.fill_(stored)
-        return out
+    def exchange(self, batch: torch.Tensor, chosen: torch.Tensor | None = None) -> torch.Tensor:
+        """Pictures (B, C, S, S) to judge in place of ``batch``.
+
+        Args:
+            chosen: what :meth:`choose` returned, on any device; None: choose now.
+        """
+        if chosen is None:
+            chosen = self.choose(len(batch))
+        everything = torch.cat((self.pictures, batch.to(self.pictures.dtype)))
+        after = everything[chosen.to(batch.device, non_blocking=True)]
+        self.pictures.copy_(after[: len(self.pictures)])
+        return after[len(self.pictures) :].to(batch.dtype)

@@ -131,6 +131,9 @@ def take_step(
         norm of the weights after the update.
     """
     figures: dict[str, Tensor] = {}
+    choose = getattr(state.model, "choose", None)  # a model without random choices has none
+    if choose is not None:
+        batch |= choose(stage.batch_size, [phase.name for phase in stage.phases])
     for phase in stage.phases:
         parameters = state.parameters_of(phase)
         optimizer = state.optimizers[phase.name]

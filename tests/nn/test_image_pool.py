@@ -47,6 +47,35 @@ def test_the_state_dict_continues_it_exactly() -> None:
     assert torch.equal(one, second.exchange(batch))
 
 
+def test_a_picture_can_come_out_in_the_batch_that_brought_it() -> None:
+    """Within a batch, too, one exchange follows the other."""
+    pool = ImagePool(1, 1, 1)
+    pool.exchange(torch.full((1, 1, 1, 1), -1.0))
+    torch.manual_seed(3)
+    swapped = (torch.rand(8) < 0.5).tolist()
+    torch.manual_seed(3)
+    out = pool.exchange(torch.arange(8.0).view(8, 1, 1, 1)).flatten().tolist()
+    held = -1.0
+    for i, (value, swap) in enumerate(zip(out, swapped, strict=True)):
+        assert value == (held if swap else i)
+        held = float(i) if swap else held
+    assert sum(swapped) > 2 and pool.pictures.item() == held
+
+
+def test_choices_can_be_made_beforehand() -> None:
+    torch.manual_seed(5)
+    first, second = ImagePool(6, 1, 2), ImagePool(6, 1, 2)
+    for _ in range(4):
+        batch = torch.randn(4, 1, 2, 2)
+        seed = int(torch.randint(1 << 30, ()))
+        torch.manual_seed(seed)
+        now = first.exchange(batch)
+        torch.manual_seed(seed)
+        chosen = second.choose(4)
+        assert torch.equal(now, second.exchange(batch, chosen))
+        assert torch.equal(first.pictures, second.pictures)
+
+
 def test_an_empty_pool_hands_on_and_detaches() -> None:
     batch = torch.randn(2, 1, 2, 2, requires_grad=True)
     out = ImagePool(0, 1, 2).exchange(batch)
