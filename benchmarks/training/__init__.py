@@ -1,0 +1,1 @@
+"""Whole training steps, measured rung by rung: `python -m benchmarks.training.ladder`."""
