@@ -134,7 +134,7 @@ def _run(name: str, out: Path, seconds: float, rehearse: bool) -> dict[str, Any]
 
 def _grid(device: Any, seconds: float, rehearse: bool) -> dict[str, Any]:
     from benchmarks.gpu.cases import CASES, REHEARSED
-    from benchmarks.gpu.grid import measure, same_on_streams_and_replays
+    from benchmarks.gpu.grid import ROUNDS, measure, same_on_streams_and_replays
 
     chosen = REHEARSED if rehearse else CASES
     left = sum(len(cases) for cases in chosen.values())
@@ -145,8 +145,16 @@ def _grid(device: Any, seconds: float, rehearse: bool) -> dict[str, Any]:
         for index, case in enumerate(cases):
             share = max(ends - time.monotonic(), 1) / left
             # Compiling takes longer than timing; the first case of an operator stands for all.
-            options = {"compile_peers": not rehearse and index < 2, "seconds": share / 2}
-            found["cases"].append(measure(benchmark, case, device, **options))
+            found["cases"].append(
+                measure(
+                    benchmark,
+                    case,
+                    device,
+                    compile_peers=not rehearse and index < 2,
+                    rounds=2 if rehearse else ROUNDS,
+                    seconds=share / 2,
+                )
+            )
             left -= 1
         found["same_bytes"][operator] = same_on_streams_and_replays(benchmark, cases[0], device)
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,11 +32,12 @@ def drawers(
 ) -> tuple[dict[str, Drawer], dict[str, str]]:
     """Every way to compute the case on `device`, and the group of each, by name."""
     operator = benchmark.operator
-    found: dict[str, Drawer] = {OURS: problem.drawer(operator, backend=device.type)}
+    draw = problem.drawer(operator)
+    found: dict[str, Drawer] = {OURS: partial(draw, backend=device.type)}
     if device.type == "cuda" and has_triton(operator):
-        found[TRITON] = problem.drawer(operator, backend="triton")
+        found[TRITON] = partial(draw, backend="triton")
     if problem.image and OPERATORS[operator].into is not None:
-        found[SLICE] = _into_a_slice(found[OURS], problem, case, device)
+        found[SLICE] = _into_a_slice(draw, problem, case, device)
     groups = dict.fromkeys(found, OURS)
     for name, peer in problem.peers.items():
         found[name], groups[name] = peer.draw, peer.group
@@ -50,7 +52,7 @@ def _into_a_slice(ours: Drawer, problem: Problem, case: Case, device: torch.devi
     batch, channels, *size = ours(*problem.leaves(gradients=False)).shape
     buffer = torch.zeros(batch, 3 + channels, *size, dtype=case.torch_dtype, device=device)
     buffer = buffer.contiguous(memory_format=torch.channels_last)
-    return lambda *leaves: ours(*leaves, out=buffer.detach()[:, 3:])
+    return lambda *leaves: ours(*leaves, out=buffer.detach()[:, 3:], backend=device.type)
 
 
 def builder(draw: Drawer, problem: Problem, what: str) -> Callable[[], clock.Call]:
@@ -72,7 +74,7 @@ def measure(
     device: torch.device,
     *,
     compile_peers: bool,
-    rounds: int = ROUNDS,
+    rounds: int,
     seconds: float,
 ) -> dict[str, Any]:
     """One case: errors of everybody, then times of those that are right."""

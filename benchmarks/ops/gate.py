@@ -73,7 +73,7 @@ def gate(
     dtype, rounded = case.torch_dtype, case.dtype != "float32"
     exact_leaves = problem.leaves(gradients=True, dtype=torch.float64)
     exact = problem.exact(operator)(*exact_leaves)
-    weights = case.random(*exact.shape, seed=3) * band_of(operator, problem, exact)
+    weights = case.random(*exact.shape, seed=3).to(exact) * band_of(operator, problem, exact)
     weights = weights.to(dtype)
     exact.backward(weights.double())
     errors: dict[str, dict[str, Errors]] = {}
