@@ -156,7 +156,7 @@ class Benchmark:
 
     Attributes:
         operator: its public name.
-        problem: makes a case's numbers from a seed.
+        problem: makes the numbers of a case, from a seed and, if not the CPU, for a device.
         cases: the headline's.
         goals: on those cases.
         grid: further cases, timed more briefly.
@@ -164,7 +164,7 @@ class Benchmark:
     """
 
     operator: str
-    problem: Callable[[Case, int], Problem]
+    problem: Callable[..., Problem]
     cases: tuple[Case, ...]
     goals: tuple[Goal, ...]
     grid: tuple[Case, ...] = ()

@@ -49,8 +49,9 @@ class Ladder:
         torch.manual_seed(recipe.seed)
         with warnings.catch_warnings():  # that its features are random: they cost the same
             warnings.simplefilter("ignore")
-            self.model = build_model(recipe, get_skeleton(recipe.skeleton))
-        assert isinstance(self.model, KeypointGAN)
+            model = build_model(recipe, get_skeleton(recipe.skeleton))
+        assert isinstance(model, KeypointGAN)
+        self.model = model
 
     def batches(self, count: int, seed: int = 0) -> list[Batch]:
         """Noise in the shapes of a batch, channels-last as the loader gives it."""
@@ -71,13 +72,15 @@ class Ladder:
     def plain(self, change: Callable[[Pieces, KeypointGAN], Pieces], channels_last: bool) -> Step:
         """The baseline with some pieces exchanged."""
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        model = copy.deepcopy(self.model).to(self.device, memory_format=layout)
+        model = copy.deepcopy(self.model).to(self.device)
+        model = model.to(memory_format=layout)  # type: ignore[call-overload]
         config = self.recipe.model
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             features = FeatureNetwork(
                 config.features, config.feature_weights, relu=config.feature_relu
-            ).to(self.device, memory_format=layout)  # type: ignore[call-overload]
+            ).to(self.device)
+        features = features.to(memory_format=layout)  # type: ignore[call-overload]
         baseline = Baseline(model, self.stage, change(plain(model, features), model))
 
         def step(batch: Batch) -> dict[str, float]:
