@@ -147,6 +147,21 @@ struct Stored<Element::float16> : StoredPlain<float, uint16_t, Element::float16>
 
 #endif
 
+// Calls use.operator()<element>().
+template <typename Use>
+FASTPOSE_INLINE void with_element(Element element, const Use& use) {
+  switch (element) {
+    case Element::float32:
+      return use.template operator()<Element::float32>();
+    case Element::float64:
+      return use.template operator()<Element::float64>();
+    case Element::bfloat16:
+      return use.template operator()<Element::bfloat16>();
+    default:
+      return use.template operator()<Element::float16>();
+  }
+}
+
 // What an operator computes with, T, as it lies in memory.
 template <typename T>
 using Own = Stored<sizeof(T) == 4 ? Element::float32 : Element::float64>;

@@ -93,50 +93,6 @@ FASTPOSE_INLINE T get(const char* at, Element element) {
   }
 }
 
-// Calls use.operator()<element>().
-template <typename Use>
-FASTPOSE_INLINE void with_element(Element element, const Use& use) {
-  switch (element) {
-    case Element::float32:
-      return use.template operator()<Element::float32>();
-    case Element::float64:
-      return use.template operator()<Element::float64>();
-    case Element::bfloat16:
-      return use.template operator()<Element::bfloat16>();
-    default:
-      return use.template operator()<Element::float16>();
-  }
-}
-
-// Rows of elements that are `step` bytes apart.
-template <Element kElement, typename T>
-FASTPOSE_INLINE void put_row(char* at, int64_t step, int count, const T* values) {
-  int i = 0;
-#if defined(__F16C__)
-  if constexpr (kElement == Element::float16 && sizeof(T) == 4) {
-    for (; step == 2 && i + 8 <= count; i += 8) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(at + 2 * i),
-                       _mm256_cvtps_ph(_mm256_loadu_ps(values + i), _MM_FROUND_TO_NEAREST_INT));
-    }
-  }
-#endif
-  for (; i < count; ++i) put(at + i * step, kElement, values[i]);
-}
-template <Element kElement, typename T>
-FASTPOSE_INLINE void get_row(const char* at, int64_t step, int count, T* values) {
-  int i = 0;
-#if defined(__F16C__)
-  if constexpr (kElement == Element::float16 && sizeof(T) == 4) {
-    for (; step == 2 && i + 8 <= count; i += 8) {
-      _mm256_storeu_ps(
-          values + i,
-          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 2 * i))));
-    }
-  }
-#endif
-  for (; i < count; ++i) values[i] = get<T>(at + i * step, kElement);
-}
-
 // --- planes --------------------------------------------------------------------------------------
 
 template <typename T>
@@ -184,37 +140,6 @@ class Plane {
     }
   }
 
-  // Moves `columns` values of one row from `column` on.
-  void write_row(int row, int column, int columns, const T* values) const {
-    if (columns <= 0) return;
-    char* at = start_ + row * row_ + column * column_;
-    if (direct_) {
-      memcpy(at, values, columns * size_);
-    } else {
-      with_element(element_, [&]<Element kElement>() {
-        constexpr int64_t kDense = element_size(kElement);
-        column_ == kDense ? put_row<kElement>(at, kDense, columns, values)
-                          : put_row<kElement>(at, column_, columns, values);
-      });
-    }
-  }
-  void read_row(int row, int column, int columns, T* values) const {
-    if (columns <= 0) return;
-    const char* at = start_ + row * row_ + column * column_;
-    if (direct_) {
-      memcpy(values, at, columns * size_);
-    } else if (column_ == 0) {
-      const T value = get<T>(at, element_);
-      for (int i = 0; i < columns; ++i) values[i] = value;
-    } else {
-      with_element(element_, [&]<Element kElement>() {
-        constexpr int64_t kDense = element_size(kElement);
-        column_ == kDense ? get_row<kElement>(at, kDense, columns, values)
-                          : get_row<kElement>(at, column_, columns, values);
-      });
-    }
-  }
-
   // The reverse of `write`; pixels outside are 0.
   template <typename V, int kRows>
   FASTPOSE_INLINE void read(int row, int rows, int column, int columns, V (&values)[kRows]) const {
@@ -234,6 +159,11 @@ class Plane {
       values[r] = V::load(lane);
     }
   }
+
+  // Where a pixel is, and how far apart neighbours of a row are, in bytes.
+  char* at(int row, int column) const { return start_ + row * row_ + column * column_; }
+  int64_t step() const { return column_; }
+  Element element() const { return element_; }
 
  private:
   char* start_;

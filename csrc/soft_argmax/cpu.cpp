@@ -74,21 +74,6 @@ void differentiate(const Maps& maps, const Grid& grid, const Gradients& gradient
   }
 }
 
-// Calls use.operator()<kElement>().
-template <typename Use>
-FASTPOSE_INLINE void with_element(Element element, const Use& use) {
-  switch (element) {
-    case Element::float32:
-      return use.template operator()<Element::float32>();
-    case Element::float64:
-      return use.template operator()<Element::float64>();
-    case Element::bfloat16:
-      return use.template operator()<Element::bfloat16>();
-    default:
-      return use.template operator()<Element::float16>();
-  }
-}
-
 }  // namespace
 
 void soft_argmax_forward(const Maps& maps, const Grid& grid, const Results& results,

@@ -2,7 +2,7 @@
 // whose sources can be anything but zeros.
 #include "warp_templates/warp_templates.h"
 
-#include "common/planes.h"
+#include "common/rows.h"
 #include "warp_templates/blocks.h"
 #include "warp_templates/prepared.h"
 
@@ -179,7 +179,7 @@ void draw(const Warp& warp, const Image& output, void* scratch, int64_t first, i
           B::store(value_of(seen.texels, seen.fx, seen.fy), lines + x, pitch);
         }
         for (int r = 0; r < rows; ++r) {
-          plane.write_row(y + r, from, end - from, lines + r * pitch + from);
+          write_row(plane, y + r, from, end - from, lines + r * pitch + from);
         }
         plane.fill(y, rows, end, warp.width - end, T(0));
       });
@@ -241,7 +241,7 @@ void gather(const Warp& warp, const Image& grad_output, void* scratch, MapSums* 
         const int end = to < warp.width ? to : warp.width;
         for (int r = 0; r < B::rows; ++r) {
           T* line = lines + r * pitch;
-          if (r < rows) plane.read_row(y + r, from, end - from, line + from);
+          if (r < rows) read_row(plane, y + r, from, end - from, line + from);
           const int filled = r < rows ? end : from;
           memset(line + filled, 0, (to - filled) * sizeof(T));
         }
@@ -296,7 +296,7 @@ void scatter(const Warp& warp, const Map<double>& map, const Plane<T>& plane, T*
     Span span{0, warp.width};
     span = clipped(span, start_x, start_x, map.xx, -1.0, double(warp.columns));
     span = clipped(span, start_y, start_y, map.yx, -1.0, double(warp.rows));
-    plane.read_row(row, span.first, span.last - span.first, line + span.first);
+    read_row(plane, row, span.first, span.last - span.first, line + span.first);
     for (int column = span.first; column < span.last; ++column) {
       const double x = start_x + map.xx * column, y = start_y + map.yx * column;
       const int left = floor_of(x, warp.columns), top = floor_of(y, warp.rows);

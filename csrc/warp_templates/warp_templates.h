@@ -50,7 +50,7 @@ inline int64_t scratch_size(const Warp& warp) {
 // with kAround more on every side, where the pixels that do not see it add theirs, and a line.
 constexpr int kAround = 2;
 inline int64_t sums_size(const Warp& warp) {
-  return (int64_t{warp.rows} + 2 * kAround) * (warp.columns + 2 * kAround) + warp.width;
+  return (int64_t{warp.rows} + 2 * kAround) * (warp.columns + 2 * kAround) + warp.width + kLineEnd;
 }
 
 // What backward sums over the pixels of a map: q = grad dI/ds, s the source in the template, and q
