@@ -151,6 +151,7 @@ def compare(
     allocator: str,
     rounds: int,
     threads: Sequence[int],
+    warm_up: float = 0.1,
 ) -> list[dict[str, Any]]:
     """All contenders, forward and with backward, with each number of threads."""
     found, groups = drawn
@@ -161,7 +162,7 @@ def compare(
         torch.set_num_threads(count)
         start = time.perf_counter()
         rows = contenders(found, problem, what)
-        interleave(rows, rounds)
+        interleave(rows, rounds, warm_up=warm_up)
         for row in rows:
             summary = row.summary()
             moved = bytes_of(row.name, what, result, problem)

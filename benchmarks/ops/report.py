@@ -64,6 +64,11 @@ def summary(report: Row) -> list[Row]:
                 "wall_ms": min(wall[name].values()) if name == OURS else wall[name][allocator],
                 "times_wall": ratio,
                 "times_cpu": ratio_of(cpu[name], cpu[OURS])[0],
+                "gb_per_s": max(
+                    r["gb_per_s"]
+                    for r in report["results"]
+                    if (r["case"], r["what"], r["contender"]) == (case, what, name)
+                ),
                 "peak_bytes": entry["memory"].get(name, {}).get("peak"),
                 "right": is_right(report, case, name),
                 "differs": entry["differs"].get(name, ""),
@@ -124,14 +129,14 @@ def table(report: Row) -> list[str]:
         if (row["case"], row["what"]) != previous:
             previous = (row["case"], row["what"])
             lines += ["", f"{report['operator']}, {row['case']}, {row['what']}"]
-            lines.append(f"{'':44} {'ms':>9} {'x wall':>8} {'x cpu':>8} {'peak MB':>8}")
+            lines.append(f"{'':44} {'ms':>9} {'x wall':>8} {'x cpu':>8} {'GB/s':>7} {'peak MB':>8}")
         peak = "" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.1f}"
         note = row["differs"] and f"  ({row['differs']})"
         if not row["right"] and not note:
             note = "  WRONG RESULT"
         lines.append(
             f"{row['contender']:44} {row['wall_ms']:9.3f} {row['times_wall']:8.2f} "
-            f"{row['times_cpu']:8.2f} {peak:>8}{note}"
+            f"{row['times_cpu']:8.2f} {row['gb_per_s']:7.2f} {peak:>8}{note}"
         )
     return lines
 

@@ -94,7 +94,10 @@ def run(
             continue
         for benchmark, report, drawn in zip(benchmarks, reports, found, strict=True):
             for case in benchmark.cases:
-                timed = compare(benchmark, case, drawn[case], allocator, rounds, thread_counts())
+                timed = compare(
+                    benchmark, case, drawn[case], allocator, rounds, thread_counts(),
+                    warm_up=0.01 if quick else 0.1,
+                )  # fmt: skip
                 report["results"] += timed
             finish(report, benchmark)
             if out is not None:

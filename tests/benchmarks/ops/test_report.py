@@ -19,6 +19,7 @@ def row(contender, group, threads, allocator, wall, cpu):
     return {
         "case": str(CASE), "what": BOTH, "threads": threads, "allocator": allocator,
         "contender": contender, "group": group, "wall_ms": {"min": wall}, "cpu_ms": {"median": cpu},
+        "gb_per_s": 6 / wall,
     }  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def test_another_function_counts_only_by_name():
 def test_tables_show_figures_and_verdicts():
     finished = reports.finish(made_up(), declared(goal(COMPILED, 11, 12), goal(EAGER, 5, 6)))
     line = next(x for x in reports.table(finished) if x.startswith("split  "))
-    assert line.split()[1:] == ["20.000", "20.00", "20.00", "3.0"]
+    assert line.split()[1:] == ["20.000", "20.00", "20.00", "0.30", "3.0"]
     text = reports.goal_table([finished])
     assert "MISSED (against split, compiled)" in text[-2] and "stretch (against" in text[-1]
 

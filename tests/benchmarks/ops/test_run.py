@@ -25,10 +25,11 @@ def small(monkeypatch):
     )  # fmt: skip
     monkeypatch.setattr(run, "load", lambda operator: declared)
     monkeypatch.setattr(run, "forbid_mmap", lambda: False)
-    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(run, "thread_counts", lambda: [torch.get_num_threads()])
     return declared
 
 
+@pytest.mark.timeout(240)  # seconds of work, but on a busy machine
 def test_run(small, tmp_path, capsys):
     out = tmp_path / "deep"
     run.run(["render_skeleton"], out, rounds=2, grid=True, quick=True, command="a command")
