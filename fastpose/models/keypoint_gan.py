@@ -29,7 +29,6 @@ from fastpose.nn.feature_network import FeatureNetwork
 from fastpose.nn.image_pool import ImagePool
 from fastpose.nn.patch_discriminator import MultiScaleDiscriminator, least_squares
 from fastpose.nn.perceptual_loss import PerceptualLoss
-from fastpose.nn.soft_argmax import marginal_soft_argmax
 from fastpose.nn.u_net import UNet
 from fastpose.poses import Poses
 from fastpose.skeletons import Skeleton
@@ -90,7 +89,7 @@ class SkeletonRegressor(nn.Module):
     def forward(self, skeleton: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Points (B, K, 2), normalised, and confidence (B, K) from (B, 1, S, S)."""
         logits, _ = self.encoder(skeleton)
-        return marginal_soft_argmax(logits, self.extent)
+        return ops.soft_argmax(logits, extent=self.extent)
 
 
 class ConditionalDecoder(nn.Module):

@@ -75,6 +75,16 @@ def test_joints_are_pixels_of_the_frame_whatever_the_batch(runtime, paint, batch
     assert all(p.image is image for p, image in zip(poses, images, strict=True))
 
 
+def test_every_frame_carries_the_models_confidence(runtime, paint) -> None:
+    images, _ = _walk(paint, 3)
+    dimmed = [image // (1 + i) for i, image in enumerate(images)]
+    found = [p.confidence for p in PoseStream(ListSource(dimmed), runtime, FullCrop(), batch=2)]
+    bright = [p.confidence for p in PoseStream(ListSource(images), runtime, FullCrop())]
+    for i in range(3):
+        np.testing.assert_allclose(found[i], bright[i] / (1 + i), atol=0.05)
+        assert (bright[i] > 0.5).all()
+
+
 def test_the_account_holds_with_failures_of_every_kind(runtime, paint) -> None:
     images, _ = _walk(paint, 12)
     images[3] = None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from fastpose import ops
 from fastpose.errors import UserError
 from fastpose.models.keypoint_gan import (
     KeypointGAN,
@@ -121,8 +122,20 @@ def test_predict_gives_pixels_of_the_input(model: KeypointGAN) -> None:
     assert ((poses.confidence > 0) & (poses.confidence <= 1)).all()
     with torch.no_grad():
         x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-        normalised, _ = model(x)
+        normalised, confidence = model(x)
     np.testing.assert_allclose(poses.points, (normalised.numpy() + 1) * 31.5, atol=1e-4)
+    np.testing.assert_allclose(poses.confidence, confidence.numpy(), atol=1e-6)
+
+
+def test_coordinates_keep_their_precision_under_autocast(model: KeypointGAN) -> None:
+    skeleton = model.render(make_batch()["poses"])
+    with torch.autocast("cpu", torch.bfloat16):
+        logits, _ = model.regressor.encoder(skeleton)
+        points, confidence = model.regressor(skeleton)
+    assert logits.dtype == torch.bfloat16
+    assert points.dtype == confidence.dtype == torch.float32
+    exact, _ = ops.soft_argmax(logits.double(), extent=model.config.keypoint_extent)
+    assert (points - exact).abs().max() < 1e-6
 
 
 def test_predict_keeps_the_mode_and_refuses_other_sizes(model: KeypointGAN) -> None:

@@ -130,6 +130,7 @@ def soft_argmax(
     )
     if backend is None and torch.compiler.is_exporting():
         return reference.forward(*args)[:2]
+    check_numel("logits", logits.shape)  # not of an export, whose batch may be of any size
     run = OPERATOR if backend is None else OPERATOR.using(backend)
     points, confidence, _ = run(*args)
     return points, confidence
@@ -142,7 +143,6 @@ def _check_call(logits: Any, mode: Any, extent: Any) -> None:
         raise ValueError(
             f"logits must have maps of 1 to {LONGEST_SIDE} rows and columns, got {tuple(sides)}"
         )
-    check_numel("logits", logits.shape)
     if not isinstance(mode, str):
         raise TypeError(f"mode must be a string, got {type(mode).__name__}")
     if mode not in MODES:
