@@ -50,7 +50,7 @@ struct Block<Plain<T>> {
 
 #if defined(__AVX2__)
 FASTPOSE_INLINE __m128 pairs_at(const float* upper, int pitch) {
-  const __m128 pair = _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(upper)));
+  const __m128 pair = _mm_castsi128_ps(_mm_loadu_si64(upper));
   return _mm_loadh_pi(pair, reinterpret_cast<const __m64*>(upper + pitch));
 }
 #endif
