@@ -217,7 +217,8 @@ def _run_function(name: str, backend: str | None) -> Callable[[tuple[Any, ...]],
     schema = torch._C.parse_schema(name + operator.forward.schema)
     results = [r.name or "output" for r in schema.returns]
     wiring = _Wiring(operator, backend, [a.name for a in schema.arguments], results)
-    fixed = [i for i, result in enumerate(results) if f"grad_{result}" not in wiring.gradients]
+    arriving = [results.index(name.removeprefix("grad_")) for name in wiring.gradients]
+    fixed = [i for i in range(len(results)) if i not in arriving]
 
     def forward(ctx: Any, args: tuple[Any, ...], *_: Any) -> Any:
         with _below_autograd():
@@ -229,7 +230,7 @@ def _run_function(name: str, backend: str | None) -> Callable[[tuple[Any, ...]],
         return output
 
     def backward(ctx: Any, *gradients: Any) -> Any:
-        arrived = [g for i, g in enumerate(gradients) if i not in fixed]
+        arrived = [gradients[i] for i in arriving]
         return None, *wiring.run(ctx, arrived, ctx.needs_input_grad[1:])
 
     members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
