@@ -133,6 +133,7 @@ def contenders(drawers: dict[str, Drawer], problem: Problem, what: str) -> list[
     """One for each drawer, ours with each narrower instruction set, and the ceilings."""
     rows = [Contender(name, runner(draw, problem, what)) for name, draw in drawers.items()]
     if _native.load()[0].loaded:
+        _native.limit_cpu_isa(_native.CPU_ISAS[-1])
         widest = _native.cpu_isa()
         for row in rows:
             row.before = lambda: _native.limit_cpu_isa(widest)
@@ -180,6 +181,8 @@ def compare(
         said = f"{benchmark.operator}: {case}, {what}, threads: {count}, allocator: {allocator}"
         print(f"{said}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     torch.set_num_threads(most)
+    if _native.load()[0].loaded:  # the last one measured may have been a narrow one
+        _native.limit_cpu_isa(_native.CPU_ISAS[-1])
     return results
 
 

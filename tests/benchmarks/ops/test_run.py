@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from benchmarks.harness import interleave
 from benchmarks.ops import bench_render_skeleton as bench
-from benchmarks.ops import grid, run
+from benchmarks.ops import compare, grid, run
 from benchmarks.ops.declare import OURS
+from fastpose import _native
 
 SMALL = bench.Skeleton(2, 24)
 
@@ -47,6 +49,33 @@ def test_run(small, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "KeypointGAN" in printed and "goal" in printed and "fastest peer" in printed
     assert (out / "ops_cpu.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_comparison_is_with_the_widest_instruction_set(small, monkeypatch):
+    """Whichever contender happened to be measured last in the one before."""
+    if not _native.load()[0].loaded or _native.cpu_isa() == "scalar":
+        pytest.skip("no two instruction sets")
+    widest, used = _native.cpu_isa(), []
+    problem = small.problem(SMALL, 0)
+    found, groups = compare.drawers("render_skeleton", SMALL, problem, compile_peers=False)
+    ours = found[OURS]
+    drawn = {OURS: lambda *leaves: used.append(_native.cpu_isa()) or ours(*leaves)}
+
+    def last_is(contenders, rounds, warm_up):
+        interleave(contenders, 1, warm_up=0)
+        used.clear()
+        contenders[0].measure()
+        assert set(used) == {widest}
+        contenders[[c.name for c in contenders].index(f"{OURS}, scalar")].measure()
+        for contender in contenders:
+            contender.wall = contender.wall[:1]
+            contender.cpu = contender.cpu[:1]
+
+    monkeypatch.setattr(compare, "interleave", last_is)
+    rows = compare.compare(small, SMALL, (drawn, groups), "default", 1, [1])
+    narrower = [r["what"] for r in rows if r["contender"] == f"{OURS}, scalar"]
+    assert narrower == ["forward", "forward and backward"]
+    assert _native.cpu_isa() == widest
 
 
 def test_peers_that_would_take_too_long_or_too_much_are_left_out(small, monkeypatch):
