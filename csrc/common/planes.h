@@ -163,6 +163,8 @@ class Plane {
   // Where a pixel is, and how far apart neighbours of a row are, in bytes.
   char* at(int row, int column) const { return start_ + row * row_ + column * column_; }
   int64_t step() const { return column_; }
+  int64_t row_step() const { return row_; }
+  bool direct() const { return direct_; }  // neighbours are neighbours, and of type T
   Element element() const { return element_; }
 
  private:

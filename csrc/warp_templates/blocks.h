@@ -46,6 +46,21 @@ struct Block<Plain<T>> {
   }
   // a b, or 0 where b is 0.
   static FASTPOSE_INLINE V times(V a, V b) { return b.v == 0 ? T(0) : a.v * b.v; }
+
+  // Of the numbers start + step i, i = first ..., clamped to [least, most], the floors, and what is
+  // left of them, or (unless kClamped) of the numbers themselves. NaN counts as `least`. Up to 8
+  // more than `count` are written.
+  template <bool kClamped>
+  static FASTPOSE_INLINE void split(double start, double step, int first, int count, double least,
+                                    double most, int32_t* floors, T* rests) {
+    for (int i = 0; i < count; ++i) {
+      const double at = start + step * (first + i);
+      const double inside = at > least ? (at < most ? at : most) : least;
+      const int32_t truncated = static_cast<int32_t>(inside);
+      floors[i] = truncated - (inside < truncated);
+      rests[i] = T((kClamped ? inside : at) - floors[i]);
+    }
+  }
 };
 
 #if defined(__AVX2__)
@@ -132,6 +147,21 @@ struct Block<Floats> {
     const __mmask16 counts = _mm512_cmp_ps_mask(b.v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
     return _mm512_maskz_mul_ps(counts, a.v, b.v);
   }
+
+  template <bool kClamped>
+  static FASTPOSE_INLINE void split(double start, double step, int first, int count, double least,
+                                    double most, int32_t* floors, float* rests) {
+    __m512d i = _mm512_add_pd(_mm512_set1_pd(first), _mm512_setr_pd(0, 1, 2, 3, 4, 5, 6, 7));
+    for (int done = 0; done < count; done += 8, i = _mm512_add_pd(i, _mm512_set1_pd(8))) {
+      const __m512d at = _mm512_fmadd_pd(i, _mm512_set1_pd(step), _mm512_set1_pd(start));
+      const __m512d inside =
+          _mm512_min_pd(_mm512_max_pd(at, _mm512_set1_pd(least)), _mm512_set1_pd(most));
+      const __m512d floor = _mm512_roundscale_pd(inside, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+      const __m512d rest = _mm512_sub_pd(kClamped ? inside : at, floor);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(floors + done), _mm512_cvtpd_epi32(floor));
+      _mm256_storeu_ps(rests + done, _mm512_cvtpd_ps(rest));
+    }
+  }
 };
 
 // --- 4 x 2 pixels --------------------------------------------------------------------------------
@@ -183,6 +213,21 @@ struct Block<Floats> {
   static FASTPOSE_INLINE Floats times(Floats a, Floats b) {
     const __m256 counts = _mm256_cmp_ps(b.v, _mm256_setzero_ps(), _CMP_NEQ_UQ);
     return _mm256_and_ps(counts, _mm256_mul_ps(a.v, b.v));
+  }
+
+  template <bool kClamped>
+  static FASTPOSE_INLINE void split(double start, double step, int first, int count, double least,
+                                    double most, int32_t* floors, float* rests) {
+    __m256d i = _mm256_add_pd(_mm256_set1_pd(first), _mm256_setr_pd(0, 1, 2, 3));
+    for (int done = 0; done < count; done += 4, i = _mm256_add_pd(i, _mm256_set1_pd(4))) {
+      const __m256d at = _mm256_fmadd_pd(i, _mm256_set1_pd(step), _mm256_set1_pd(start));
+      const __m256d inside =
+          _mm256_min_pd(_mm256_max_pd(at, _mm256_set1_pd(least)), _mm256_set1_pd(most));
+      const __m256d floor = _mm256_round_pd(inside, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+      const __m256d rest = _mm256_sub_pd(kClamped ? inside : at, floor);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(floors + done), _mm256_cvtpd_epi32(floor));
+      _mm_storeu_ps(rests + done, _mm256_cvtpd_ps(rest));
+    }
   }
 };
 #endif

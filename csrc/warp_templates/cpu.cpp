@@ -3,136 +3,19 @@
 #include "warp_templates/warp_templates.h"
 
 #include "common/rows.h"
-#include "warp_templates/blocks.h"
-#include "warp_templates/prepared.h"
+#include "warp_templates/view.h"
 
 namespace fastpose::FASTPOSE_ISA {
 namespace {
 
-template <typename T>
-struct Wide {
-  using type = Plain<T>;
-};
-template <>
-struct Wide<float> {
-  using type = Floats;
-};
-
-template <typename T>
-Map<double> map_of(const Warp& warp, int64_t b, int64_t k) {
-  const T* row =
-      static_cast<const T*>(warp.affine) + b * warp.affine_stride[0] + k * warp.affine_stride[1];
-  const T* next = row + warp.affine_stride[2];
-  const int64_t step = warp.affine_stride[3];
-  return make_map<T, double>(row[0], row[step], row[2 * step], next[0], next[step], next[2 * step]);
-}
-
-template <typename V>
-struct Seen {
-  Texels<V> texels;
-  V fx, fy;
-};
-
-// How the pixels of one map see its template.
-template <typename T>
-class View {
- public:
-  using V = typename Wide<T>::type;
-  using B = Block<V>;
-
-  View(const Warp& warp, const Map<double>& map, const Prepared<T>& prepared)
-      : map_(map),
-        prepared_(prepared),
-        width_(warp.width),
-        edge_x_(warp.columns),
-        edge_y_(warp.rows),
-        lane_x_(B::spread(T(map.xx), T(map.xy))),
-        lane_y_(B::spread(T(map.yx), T(map.yy))) {
-    const V least_x(least(lane_x_)), least_y(least(lane_y_)), zero(T(0));
-    to_corner_x_ = least(lane_x_), to_corner_y_ = least(lane_y_);
-    lane_x_ = lane_x_ - least_x, lane_y_ = lane_y_ - least_y;
-    constexpr T kMost = T(kPatch - 2) - T(1) / 64;
-    near_ = least(zero - lane_x_) >= -kMost && least(zero - lane_y_) >= -kMost;
-  }
-
-  // The columns of blocks in rows y .. y + B::rows - 1 that may see more than zeros, in whole
-  // blocks; `source` returns the view of one of them.
-  template <typename Visit>
-  FASTPOSE_INLINE void row_of_blocks(int y, const Visit& visit) const {
-    // Sources of the pixels (0, y) and (0, y + B::rows - 1).
-    const double x = map_.xy * (y - map_.ty) - map_.xx * map_.tx;
-    const double y_ = map_.yy * (y - map_.ty) - map_.yx * map_.tx;
-    const double end_x = x + (B::rows - 1) * map_.xy, end_y = y_ + (B::rows - 1) * map_.yy;
-    Span span{0, width_};
-    span = clipped(span, minimum(x, end_x), maximum(x, end_x), map_.xx, prepared_.left - 1.0,
-                   double(prepared_.right));
-    span = clipped(span, minimum(y_, end_y), maximum(y_, end_y), map_.yx, prepared_.top - 1.0,
-                   double(prepared_.bottom));
-    int first = span.first / B::columns * B::columns;
-    int last = (span.last + B::columns - 1) / B::columns * B::columns;
-    const double corner_x = x + to_corner_x_, corner_y = y_ + to_corner_y_;
-    if (near_) {
-      while (first < last && is_zero(corner_x, corner_y, first)) first += B::columns;
-      while (first < last && is_zero(corner_x, corner_y, last - B::columns)) last -= B::columns;
-      visit(first, last, [&](int column) { return see<true>(corner_x, corner_y, column); });
-    } else {
-      visit(first, last, [&](int column) { return see<false>(corner_x, corner_y, column); });
-    }
-  }
-
- private:
-  // A coordinate's whole part within reach of the template, and the rest.
-  struct Place {
-    int whole;
-    double rest;
-  };
-  static FASTPOSE_INLINE Place place_of(double at, int edge) {
-    const double within = at > -kMargin ? (at < edge ? at : edge) : -kMargin;
-    const int truncated = static_cast<int>(within);
-    const int whole = truncated - (within < truncated);
-    return {whole, within - whole};
-  }
-
-  FASTPOSE_INLINE bool is_zero(double corner_x, double corner_y, int column) const {
-    return prepared_.is_zero(place_of(corner_x + map_.xx * column, edge_x_).whole,
-                             place_of(corner_y + map_.yx * column, edge_y_).whole);
-  }
-
-  template <bool kNear>
-  FASTPOSE_INLINE Seen<V> see(double corner_x, double corner_y, int column) const {
-    const double x = corner_x + map_.xx * column, y = corner_y + map_.yx * column;
-    const Place at_x = place_of(x, edge_x_), at_y = place_of(y, edge_y_);
-    const T* corner = prepared_.at(at_x.whole, at_y.whole);
-    V from_x, from_y;
-    if constexpr (kNear) {
-      from_x = lane_x_ + V(T(at_x.rest)), from_y = lane_y_ + V(T(at_y.rest));
-    } else {  // what is off the template sees zeros just beside it
-      from_x = reachable(lane_x_ + V(T(x - at_x.whole)), at_x.whole, edge_x_);
-      from_y = reachable(lane_y_ + V(T(y - at_y.whole)), at_y.whole, edge_y_);
-    }
-    Seen<V> seen;
-    const auto whole_x = B::whole(from_x, seen.fx), whole_y = B::whole(from_y, seen.fy);
-    seen.texels = kNear ? B::fetch_near(corner, prepared_.pitch(), whole_x, whole_y)
-                        : B::fetch(corner, prepared_.pitch(), whole_x, whole_y);
-    return seen;
-  }
-  static FASTPOSE_INLINE V reachable(V from, int whole, int edge) {
-    return minimum(maximum(from, V(T(-2 - whole))), V(T(edge - whole)));
-  }
-
-  Map<double> map_;
-  const Prepared<T>& prepared_;
-  int width_, edge_x_, edge_y_;
-  V lane_x_, lane_y_;                 // from a block's corner to its lanes' sources: >= 0
-  double to_corner_x_, to_corner_y_;  // from its first pixel's source to its corner
-  bool near_;                         // no block sees more than kPatch x kPatch texels
-};
-
-// Calls visit(prepared, b, k, band) for the maps of all tasks.
+// Calls visit(view, lines, b, k, band) for the maps of all tasks; `lines` is memory for kLines rows
+// of pixels.
 template <typename T, typename Visit>
 FASTPOSE_INLINE void for_maps(const Warp& warp, void* scratch, int64_t first, int64_t last,
                               const Visit& visit) {
   Prepared<T> prepared(warp, scratch);
+  const Corners<T> corners(warp, prepared.behind());
+  T* lines = prepared.behind() + corners_size(warp);
   int64_t ready = -1;
   for (int64_t task = first; task < last; ++task) {
     const int64_t k = task % warp.count, part = task / warp.count;
@@ -140,7 +23,7 @@ FASTPOSE_INLINE void for_maps(const Warp& warp, void* scratch, int64_t first, in
     const int band = static_cast<int>(part % bands(warp));
     if (k != ready) prepared.read(warp, ready = k);
     for (int64_t b = image; b < image + kTaskImages && b < warp.batch; ++b) {
-      visit(prepared, b, k, band);
+      visit(View<T>(warp, map_of<T>(warp, b, k), prepared, corners), lines, b, k, band);
     }
   }
 }
@@ -148,43 +31,90 @@ FASTPOSE_INLINE void for_maps(const Warp& warp, void* scratch, int64_t first, in
 // The rows of a band.
 struct Band {
   int first, last;
-  Band(const Warp& warp, int band)
-      : first(band * kBandRows),
+  Band(const Warp& warp, int number)
+      : first(number * kBandRows),
         last(warp.height - first < kBandRows ? warp.height : first + kBandRows) {}
+};
+
+// One row of blocks of an image.
+template <typename T>
+struct BlockRow {
+  using B = typename View<T>::B;
+  const Plane<T>& plane;
+  int y, rows;     // how many of its rows of pixels there are
+  int from, to;    // columns of its blocks
+  int start, end;  // those of them that are there
+  bool direct;     // all are there and can be used where they are
+  T* pixels;       // in the image, or in the lines that stand for it
+  int64_t pitch;
+
+  BlockRow(const Warp& warp, const Plane<T>& plane, const Band& band, T* lines, int y, int from,
+           int to)
+      : plane(plane),
+        y(y),
+        rows(band.last - y < B::rows ? band.last - y : B::rows),
+        from(from),
+        to(to),
+        start(from < warp.width ? from : warp.width),
+        end(to < warp.width ? to : warp.width),
+        direct(plane.direct() && rows == B::rows && to == end),
+        pixels(direct ? reinterpret_cast<T*>(plane.at(y, 0)) : lines),
+        pitch(direct ? plane.row_step() / int64_t{sizeof(T)} : warp.width + kLineEnd) {}
+
+  // Fills the lines; pixels that are not there are 0.
+  void read() const {
+    for (int r = 0; r < B::rows && !direct; ++r) {
+      T* line = pixels + r * pitch;
+      if (r < rows) read_row(plane, y + r, start, end - start, line + start);
+      const int filled = r < rows ? end : from;
+      memset(line + filled, 0, (to - filled) * sizeof(T));
+    }
+  }
+  // Copies the lines into the image, with zeros on both sides.
+  void write(int width) const {
+    for (int r = 0; r < rows && !direct; ++r) {
+      write_row(plane, y + r, start, end - start, pixels + r * pitch + start);
+    }
+    plane.fill(y, rows, 0, start, T(0));
+    plane.fill(y, rows, end, width - end, T(0));
+  }
+  // Asks for the pixels of the next row of blocks, which the processor would not foresee: one line
+  // of its cache at a time, so that x, x + B::columns, ... ask for all rows.
+  FASTPOSE_INLINE void prefetch_below(int x) const {
+    constexpr int kLine = 64 / sizeof(T);
+    const int row = x % kLine / B::columns;
+    if (row < B::rows) __builtin_prefetch(plane.at(y + B::rows + row, x / kLine * kLine));
+  }
 };
 
 // --- forward -------------------------------------------------------------------------------------
 
 template <typename T>
-void draw(const Warp& warp, const Image& output, void* scratch, int64_t first, int64_t last) {
+void draw_map(const Warp& warp, const View<T>& view, const Plane<T>& plane, const Band& band,
+              T* lines) {
   using B = typename View<T>::B;
-  const int64_t pitch = warp.width + kLineEnd;
-  for_maps<T>(warp, scratch, first, last, [&](auto& prepared, int64_t b, int64_t k, int number) {
-    const Plane<T> plane(output, b, k);
-    const Band band(warp, number);
-    const Map<double> map = map_of<T>(warp, b, k);
-    if (is_spoilt(map)) {
-      plane.fill(band.first, band.last - band.first, 0, warp.width, T(NAN));
-      return;
-    }
-    T* lines = prepared.behind();
-    const View<T> view(warp, map, prepared);
-    for (int y = band.first; y < band.last; y += B::rows) {
-      const int rows = band.last - y < B::rows ? band.last - y : B::rows;
-      view.row_of_blocks(y, [&](int from, int to, const auto& see) {
-        const int end = to < warp.width ? to : warp.width;
-        plane.fill(y, rows, 0, from, T(0));
-        for (int x = from; x < to; x += B::columns) {
-          const auto seen = see(x);
-          B::store(value_of(seen.texels, seen.fx, seen.fy), lines + x, pitch);
-        }
-        for (int r = 0; r < rows; ++r) {
-          write_row(plane, y + r, from, end - from, lines + r * pitch + from);
-        }
-        plane.fill(y, rows, end, warp.width - end, T(0));
-      });
-    }
-  });
+  if (is_spoilt(view.map)) {
+    plane.fill(band.first, band.last - band.first, 0, warp.width, T(NAN));
+    return;
+  }
+  for (int y = band.first; y < band.last; y += B::rows) {
+    view.row_of_blocks(y, [&](int from, int to, const auto& see) {
+      const BlockRow<T> row(warp, plane, band, lines, y, from, to);
+      for (int x = from; x < to; x += B::columns) {
+        const auto seen = see(x);
+        B::store(value_of(seen.texels, seen.fx, seen.fy), row.pixels + x, row.pitch);
+      }
+      row.write(warp.width);
+    });
+  }
+}
+
+template <typename T>
+void draw(const Warp& warp, const Image& output, void* scratch, int64_t first, int64_t last) {
+  for_maps<T>(warp, scratch, first, last,
+              [&](const View<T>& view, T* lines, int64_t b, int64_t k, int band) {
+                draw_map(warp, view, Plane<T>(output, b, k), Band(warp, band), lines);
+              });
 }
 
 // --- gradient of the maps ------------------------------------------------------------------------
@@ -216,57 +146,50 @@ MapSums total(const LaneSums<V>& lanes, const Map<double>& map, int centre_x, in
 }
 
 template <typename T>
-void gather(const Warp& warp, const Image& grad_output, void* scratch, MapSums* results,
-            int64_t first, int64_t last) {
+MapSums sums_of_map(const Warp& warp, const View<T>& view, const Plane<T>& plane, const Band& band,
+                    T* lines) {
   using V = typename View<T>::V;
   using B = Block<V>;
-  const int64_t pitch = warp.width + kLineEnd;
-  for_maps<T>(warp, scratch, first, last, [&](auto& prepared, int64_t b, int64_t k, int number) {
-    const Plane<T> plane(grad_output, b, k);
-    const Band band(warp, number);
-    const Map<double> map = map_of<T>(warp, b, k);
-    MapSums& result = results[(b * warp.count + k) * bands(warp) + number];
-    if (is_spoilt(map)) {
-      result = {NAN, NAN, NAN, NAN, NAN, NAN};
-      return;
-    }
-    T* lines = prepared.behind();
-    const View<T> view(warp, map, prepared);
-    const V zero(T(0));
-    LaneSums<V> sums{zero, zero, zero, zero, zero, zero};
-    const int centre_x = warp.width / 2, centre_y = (band.first + band.last) / 2;
-    for (int y = band.first; y < band.last; y += B::rows) {
-      const int rows = band.last - y < B::rows ? band.last - y : B::rows;
-      view.row_of_blocks(y, [&](int from, int to, const auto& see) {
-        const int end = to < warp.width ? to : warp.width;
-        for (int r = 0; r < B::rows; ++r) {
-          T* line = lines + r * pitch;
-          if (r < rows) read_row(plane, y + r, from, end - from, line + from);
-          const int filled = r < rows ? end : from;
-          memset(line + filled, 0, (to - filled) * sizeof(T));
-        }
-        LaneSums<V> own{zero, zero, zero, zero, zero, zero};
-        for (int x = from; x < to; x += B::columns) {
-          const auto seen = see(x);
-          const Slope<V> slope = slope_of(seen.texels, seen.fx, seen.fy);
-          const V gradient = B::load(lines + x, pitch), place(T(x - centre_x));
-          const V qx = B::times(gradient, slope.x), qy = B::times(gradient, slope.y);
-          own.x = own.x + qx;
-          own.y = own.y + qy;
-          own.xx = multiply_add(place, qx, own.xx);
-          own.yx = multiply_add(place, qy, own.yx);
-        }
-        const V place(T(y - centre_y));
-        sums.x = sums.x + own.x;
-        sums.y = sums.y + own.y;
-        sums.xx = sums.xx + own.xx;
-        sums.yx = sums.yx + own.yx;
-        sums.xy = multiply_add(place, own.x, sums.xy);
-        sums.yy = multiply_add(place, own.y, sums.yy);
-      });
-    }
-    result = total<T>(sums, map, centre_x, centre_y);
-  });
+  if (is_spoilt(view.map)) return {NAN, NAN, NAN, NAN, NAN, NAN};
+  const V zero(T(0));
+  LaneSums<V> sums{zero, zero, zero, zero, zero, zero};
+  const int centre_x = warp.width / 2, centre_y = (band.first + band.last) / 2;
+  for (int y = band.first; y < band.last; y += B::rows) {
+    view.row_of_blocks(y, [&](int from, int to, const auto& see) {
+      const BlockRow<T> row(warp, plane, band, lines, y, from, to);
+      row.read();
+      LaneSums<V> own{zero, zero, zero, zero, zero, zero};
+      for (int x = from; x < to; x += B::columns) {
+        row.prefetch_below(x);
+        const auto seen = see(x);
+        const Slope<V> slope = slope_of(seen.texels, seen.fx, seen.fy);
+        const V gradient = B::load(row.pixels + x, row.pitch), place(T(x - centre_x));
+        const V qx = B::times(gradient, slope.x), qy = B::times(gradient, slope.y);
+        own.x = own.x + qx;
+        own.y = own.y + qy;
+        own.xx = multiply_add(place, qx, own.xx);
+        own.yx = multiply_add(place, qy, own.yx);
+      }
+      const V place(T(y - centre_y));
+      sums.x = sums.x + own.x;
+      sums.y = sums.y + own.y;
+      sums.xx = sums.xx + own.xx;
+      sums.yx = sums.yx + own.yx;
+      sums.xy = multiply_add(place, own.x, sums.xy);
+      sums.yy = multiply_add(place, own.y, sums.yy);
+    });
+  }
+  return total<T>(sums, view.map, centre_x, centre_y);
+}
+
+template <typename T>
+void gather(const Warp& warp, const Image& grad_output, void* scratch, MapSums* sums, int64_t first,
+            int64_t last) {
+  for_maps<T>(warp, scratch, first, last,
+              [&](const View<T>& view, T* lines, int64_t b, int64_t k, int band) {
+                sums[(b * warp.count + k) * bands(warp) + band] =
+                    sums_of_map(warp, view, Plane<T>(grad_output, b, k), Band(warp, band), lines);
+              });
 }
 
 // --- gradient of the templates -------------------------------------------------------------------

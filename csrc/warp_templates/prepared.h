@@ -31,22 +31,25 @@ class Prepared {
         last_(first_ + rows_ + 2 * kMargin) {}
 
   void read(const Warp& warp, int64_t k) {
-    const int64_t size = (rows_ + 2 * kMargin) * int64_t{pitch_};
-    memset(texels_, 0, size * sizeof(T));
+    const int64_t margin = kMargin * int64_t{pitch_};
+    memset(texels_, 0, (margin + kMargin) * sizeof(T));
+    memset(texels_ + margin + rows_ * int64_t{pitch_}, 0, margin * sizeof(T));
     left = columns_, right = 0, top = rows_, bottom = 0;
     for (int row = 0; row < rows_; ++row) {
       const T* from = static_cast<const T*>(warp.templates) + k * warp.template_stride[0] +
                       row * warp.template_stride[1];
-      T* to = texels_ + (row + kMargin) * int64_t{pitch_} + kMargin;
+      T* to = texels_ + margin + row * int64_t{pitch_} + kMargin;
       const int64_t step = warp.template_stride[2];
       if (step == 1) {
         memcpy(to, from, columns_ * sizeof(T));
       } else {
         for (int i = 0; i < columns_; ++i) to[i] = from[i * step];
       }
-      const int first = zeros_before(to, columns_), last = columns_ - zeros_behind(to, columns_);
+      memset(to + columns_, 0, 2 * kMargin * sizeof(T));
+      const int first = zeros_before(to, columns_);
+      const int last = first < columns_ ? columns_ - zeros_behind(to, columns_) : 0;
       first_[row + kMargin] = first, last_[row + kMargin] = last;
-      if (first >= last) continue;
+      if (first == columns_) continue;
       left = first < left ? first : left, right = last > right ? last : right;
       top = row < top ? row : top, bottom = row + 1;
     }
@@ -64,26 +67,23 @@ class Prepared {
   }
 
  private:
-  // Zeros at the start and at the end of a row; all of it counts as the start.
+  static constexpr int kAtOnce = 64 / sizeof(T);
+  static bool any(const T* some) {
+    uint64_t bits[8], all = 0;
+    memcpy(bits, some, sizeof(bits));
+    for (const uint64_t part : bits) all |= part;
+    return all != 0;
+  }
+  // Zeros at the start and at the end of a row.
   static int zeros_before(const T* row, int count) {
-    constexpr int kAtOnce = 8;
     int i = 0;
-    for (; i + kAtOnce <= count; i += kAtOnce) {
-      bool any = false;
-      for (int j = 0; j < kAtOnce; ++j) any |= !(row[i + j] == 0);
-      if (any) break;
-    }
+    while (i + kAtOnce <= count && !any(row + i)) i += kAtOnce;
     while (i < count && row[i] == 0) ++i;
     return i;
   }
   static int zeros_behind(const T* row, int count) {
-    constexpr int kAtOnce = 8;
     int end = count;
-    for (; end >= kAtOnce; end -= kAtOnce) {
-      bool any = false;
-      for (int j = 1; j <= kAtOnce; ++j) any |= !(row[end - j] == 0);
-      if (any) break;
-    }
+    while (end >= kAtOnce && !any(row + end - kAtOnce)) end -= kAtOnce;
     while (end > 0 && row[end - 1] == 0) --end;
     return count - end;
   }

@@ -39,11 +39,12 @@ constexpr int kLines = 4;     // rows of pixels that are worked on together
 constexpr int kLineEnd = 16;  // elements that a line has behind its last pixel
 
 // Elements of scratch memory, of the templates' type, that a thread needs for forward and for the
-// gradient of the maps: a prepared template with two numbers for each row, and kLines lines of
-// pixels.
+// gradient of the maps: a prepared template with two numbers for each row, four numbers for each
+// block of pixels in a row, and kLines lines of pixels.
+inline int64_t corners_size(const Warp& warp) { return 4 * (int64_t{warp.width} + kLineEnd); }
 inline int64_t scratch_size(const Warp& warp) {
   const int64_t rows = warp.rows + 2 * kMargin, columns = warp.columns + 2 * kMargin;
-  return rows * (columns + 2) + int64_t{kLines} * (warp.width + kLineEnd);
+  return rows * (columns + 2) + corners_size(warp) + kLines * (int64_t{warp.width} + kLineEnd);
 }
 
 // Doubles of scratch memory that a thread needs for the gradient of the templates: the sums of one,

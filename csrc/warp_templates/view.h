@@ -1,0 +1,139 @@
+// How one map sees its template, block by block; for cpu.cpp, in its namespace.
+#pragma once
+
+#include "warp_templates/blocks.h"
+#include "warp_templates/prepared.h"
+
+namespace fastpose::FASTPOSE_ISA {
+namespace {
+
+template <typename T>
+struct Wide {
+  using type = Plain<T>;
+};
+template <>
+struct Wide<float> {
+  using type = Floats;
+};
+
+template <typename T>
+Map<double> map_of(const Warp& warp, int64_t b, int64_t k) {
+  const T* row =
+      static_cast<const T*>(warp.affine) + b * warp.affine_stride[0] + k * warp.affine_stride[1];
+  const T* next = row + warp.affine_stride[2];
+  const int64_t step = warp.affine_stride[3];
+  return make_map<T, double>(row[0], row[step], row[2 * step], next[0], next[step], next[2 * step]);
+}
+
+template <typename V>
+struct Seen {
+  Texels<V> texels;
+  V fx, fy;
+};
+
+// Where the blocks of one row see the template: the texel at a block's corner, which is where the
+// least of its sources are, and how far the corner lies from that texel.
+template <typename T>
+struct Corners {
+  int32_t *x, *y;
+  T *rest_x, *rest_y;
+
+  Corners(const Warp& warp, T* memory) {
+    const int64_t size = corners_size(warp) / 4;
+    rest_x = memory, rest_y = memory + size;
+    x = reinterpret_cast<int32_t*>(memory + 2 * size);
+    y = reinterpret_cast<int32_t*>(memory + 3 * size);
+  }
+};
+
+// How the pixels of one map see its template.
+template <typename T>
+class View {
+ public:
+  using V = typename Wide<T>::type;
+  using B = Block<V>;
+
+  const Map<double> map;
+
+  View(const Warp& warp, const Map<double>& map, const Prepared<T>& prepared,
+       const Corners<T>& corners)
+      : map(map),
+        prepared_(prepared),
+        corners_(corners),
+        width_(warp.width),
+        edge_x_(warp.columns),
+        edge_y_(warp.rows),
+        lane_x_(B::spread(T(map.xx), T(map.xy))),
+        lane_y_(B::spread(T(map.yx), T(map.yy))) {
+    to_corner_x_ = least(lane_x_), to_corner_y_ = least(lane_y_);
+    lane_x_ = lane_x_ - V(T(to_corner_x_)), lane_y_ = lane_y_ - V(T(to_corner_y_));
+    constexpr T kMost = T(kPatch - 2) - T(1) / 64;
+    near_ = greatest(lane_x_) <= kMost && greatest(lane_y_) <= kMost;
+  }
+
+  // Calls visit(first, last, see) with the columns of the blocks in rows y .. y + B::rows - 1 that
+  // may see more than zeros; see(column) is what one of them sees.
+  template <typename Visit>
+  FASTPOSE_INLINE void row_of_blocks(int y, const Visit& visit) const {
+    // Sources of the pixels (0, y) and (0, y + B::rows - 1).
+    const double x = map.xy * (y - map.ty) - map.xx * map.tx;
+    const double y_ = map.yy * (y - map.ty) - map.yx * map.tx;
+    const double end_x = x + (B::rows - 1) * map.xy, end_y = y_ + (B::rows - 1) * map.yy;
+    Span span{0, width_};
+    span = clipped(span, minimum(x, end_x), maximum(x, end_x), map.xx, prepared_.left - 1.0,
+                   double(prepared_.right));
+    span = clipped(span, minimum(y_, end_y), maximum(y_, end_y), map.yx, prepared_.top - 1.0,
+                   double(prepared_.bottom));
+    const int first = span.first / B::columns;
+    const int count = (span.last + B::columns - 1) / B::columns - first;
+    const double corner_x = x + to_corner_x_, corner_y = y_ + to_corner_y_;
+    near_ ? visit_blocks<true>(corner_x, corner_y, first, count, visit)
+          : visit_blocks<false>(corner_x, corner_y, first, count, visit);
+  }
+
+ private:
+  template <bool kNear, typename Visit>
+  FASTPOSE_INLINE void visit_blocks(double corner_x, double corner_y, int first, int count,
+                                    const Visit& visit) const {
+    const double step_x = map.xx * B::columns, step_y = map.yx * B::columns, least = -kMargin;
+    B::template split<kNear>(corner_x, step_x, first, count, least, edge_x_, corners_.x,
+                             corners_.rest_x);
+    B::template split<kNear>(corner_y, step_y, first, count, least, edge_y_, corners_.y,
+                             corners_.rest_y);
+    int from = 0, to = count > 0 ? count : 0;
+    while (kNear && from < to && is_zero(from)) ++from;
+    while (kNear && from < to && is_zero(to - 1)) --to;
+    visit((first + from) * B::columns, (first + to) * B::columns,
+          [&](int column) { return see<kNear>(column / B::columns - first); });
+  }
+
+  FASTPOSE_INLINE bool is_zero(int block) const {
+    return prepared_.is_zero(corners_.x[block], corners_.y[block]);
+  }
+
+  template <bool kNear>
+  FASTPOSE_INLINE Seen<V> see(int block) const {
+    const int x = corners_.x[block], y = corners_.y[block];
+    V from_x = lane_x_ + V(corners_.rest_x[block]), from_y = lane_y_ + V(corners_.rest_y[block]);
+    if (!kNear) {  // what is off the template sees zeros just beside it
+      from_x = minimum(maximum(from_x, V(T(-2 - x))), V(T(edge_x_ - x)));
+      from_y = minimum(maximum(from_y, V(T(-2 - y))), V(T(edge_y_ - y)));
+    }
+    Seen<V> seen;
+    const auto whole_x = B::whole(from_x, seen.fx), whole_y = B::whole(from_y, seen.fy);
+    const T* corner = prepared_.at(x, y);
+    seen.texels = kNear ? B::fetch_near(corner, prepared_.pitch(), whole_x, whole_y)
+                        : B::fetch(corner, prepared_.pitch(), whole_x, whole_y);
+    return seen;
+  }
+
+  const Prepared<T>& prepared_;
+  const Corners<T>& corners_;
+  int width_, edge_x_, edge_y_;
+  V lane_x_, lane_y_;                 // from a block's corner to its lanes' sources: >= 0
+  double to_corner_x_, to_corner_y_;  // from its first pixel's source to its corner
+  bool near_;                         // no block sees more than kPatch x kPatch texels
+};
+
+}  // namespace
+}  // namespace fastpose::FASTPOSE_ISA
