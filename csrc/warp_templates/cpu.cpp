@@ -125,35 +125,40 @@ struct LaneSums {
   V x, y, xx, xy, yx, yy;
 };
 
-// From lanes to the map, relative to t.
+// From lanes to the map.
 template <typename T, typename V = typename Wide<T>::type>
-MapSums total(const LaneSums<V>& lanes, const Map<double>& map, int centre_x, int centre_y) {
+MapSums<double> total(const LaneSums<V>& lanes, const Map<double>& map, int centre_x,
+                      int centre_y) {
   using B = Block<V>;
-  alignas(64) T part[6][V::lanes];
-  const V sums[6] = {lanes.x, lanes.y, lanes.xx, lanes.xy, lanes.yx, lanes.yy};
-  for (int i = 0; i < 6; ++i) sums[i].store(part[i]);
-  MapSums result{};
+  alignas(64) T part[kMapSums][V::lanes];
+  const V sums[kMapSums] = {lanes.x, lanes.y, lanes.xx, lanes.xy, lanes.yx, lanes.yy};
+  for (int i = 0; i < kMapSums; ++i) sums[i].store(part[i]);
+  double x = 0, y = 0, xx = 0, xy = 0, yx = 0, yy = 0;  // about the centre
   for (int lane = 0; lane < V::lanes; ++lane) {
-    const double x = centre_x - map.tx + lane % B::columns;
-    const double y = centre_y - map.ty + lane / B::columns;
-    result.x += part[0][lane], result.y += part[1][lane];
-    result.xx += part[2][lane] + x * part[0][lane];
-    result.xy += part[3][lane] + y * part[0][lane];
-    result.yx += part[4][lane] + x * part[1][lane];
-    result.yy += part[5][lane] + y * part[1][lane];
+    const int column = lane % B::columns, row = lane / B::columns;
+    x += part[0][lane], y += part[1][lane];
+    xx += part[2][lane] + column * part[0][lane], xy += part[3][lane] + row * part[0][lane];
+    yx += part[4][lane] + column * part[1][lane], yy += part[5][lane] + row * part[1][lane];
   }
-  return result;
+  const double to_x = centre_x - map.tx, to_y = centre_y - map.ty;
+  const double s_x = map.xx * to_x + map.xy * to_y, s_y = map.yx * to_x + map.yy * to_y;
+  return {x,
+          y,
+          x * s_x + xx * map.xx + xy * map.xy,
+          x * s_y + xx * map.yx + xy * map.yy,
+          y * s_x + yx * map.xx + yy * map.xy,
+          y * s_y + yx * map.yx + yy * map.yy};
 }
 
 template <typename T>
-MapSums sums_of_map(const Warp& warp, const View<T>& view, const Plane<T>& plane, const Band& band,
-                    T* lines) {
+MapSums<double> sums_of_map(const Warp& warp, const View<T>& view, const Plane<T>& plane,
+                            const Band& band, T* lines) {
   using V = typename View<T>::V;
   using B = Block<V>;
   if (is_spoilt(view.map)) return {NAN, NAN, NAN, NAN, NAN, NAN};
   const V zero(T(0));
   LaneSums<V> sums{zero, zero, zero, zero, zero, zero};
-  const int centre_x = warp.width / 2, centre_y = (band.first + band.last) / 2;
+  const auto [centre_x, centre_y] = view.centre(band.first, band.last);
   for (int y = band.first; y < band.last; y += B::rows) {
     view.row_of_blocks(y, [&](int from, int to, const auto& see) {
       const BlockRow<T> row(warp, plane, band, lines, y, from, to);
@@ -183,12 +188,14 @@ MapSums sums_of_map(const Warp& warp, const View<T>& view, const Plane<T>& plane
 }
 
 template <typename T>
-void gather(const Warp& warp, const Image& grad_output, void* scratch, MapSums* sums, int64_t first,
-            int64_t last) {
+void gather(const Warp& warp, const Image& grad_output, void* scratch, double* results,
+            int64_t first, int64_t last) {
   for_maps<T>(warp, scratch, first, last,
               [&](const View<T>& view, T* lines, int64_t b, int64_t k, int band) {
-                sums[(b * warp.count + k) * bands(warp) + band] =
+                const MapSums<double> sums =
                     sums_of_map(warp, view, Plane<T>(grad_output, b, k), Band(warp, band), lines);
+                memcpy(results + ((b * warp.count + k) * bands(warp) + band) * kMapSums, &sums,
+                       sizeof(sums));
               });
 }
 
@@ -259,7 +266,7 @@ void warp_templates_forward(const Warp& warp, const Image& output, void* scratch
 }
 
 void warp_templates_backward_affine(const Warp& warp, const Image& grad_output, void* scratch,
-                                    MapSums* sums, int64_t first, int64_t last) {
+                                    double* sums, int64_t first, int64_t last) {
   warp.is_double ? gather<double>(warp, grad_output, scratch, sums, first, last)
                  : gather<float>(warp, grad_output, scratch, sums, first, last);
 }

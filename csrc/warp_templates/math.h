@@ -5,9 +5,9 @@
 // below, T11 below right, each 0 if it is not in the template,
 //     value = top + fy (bottom - top),  top = T00 + fx (T10 - T00),  bottom = T01 + fx (T11 - T01).
 //
-// Gradient. Let q = dL/dI dI/ds. A map's pixels give S = sum q and G = sum q (p - t)^T, and since
-// ds = dM (p - t) - M dt and dM = -M dA M,
-//     dL/dA = -M^T G M^T,  dL/dt = -M^T S.
+// Gradient. Let q = dL/dI dI/ds. Since ds = dM (p - t) - M dt and dM = -M dA M, the sums over a
+// map's pixels S = sum q and Q = sum q s^T give
+//     dL/dA = -M^T Q,  dL/dt = -M^T S.
 // What a gradient is multiplied by may be 0: then it counts nothing, even if it is not finite.
 //
 // T is float or double; V is T, or a vector type with multiply_add and the operators.
@@ -105,18 +105,24 @@ FASTPOSE_HD Slope<V> slope_of(const Texels<V>& t, V fx, V fy) {
 
 // --- gradient of one map -------------------------------------------------------------------------
 
+constexpr int kMapSums = 6;  // members of MapSums
+
+template <typename T>
+struct MapSums {
+  T x, y;            // S
+  T xx, xy, yx, yy;  // Q: of q_x s_x, q_x s_y, q_y s_x, q_y s_y
+};
+
 template <typename T>
 struct AffineGradient {
   T a, b, tx, c, d, ty;
 };
 
 template <typename T>
-FASTPOSE_HD AffineGradient<T> finish(const Map<T>& map, T x, T y, T xx, T xy, T yx, T yy) {
-  const T h00 = map.xx * xx + map.yx * yx, h01 = map.xx * xy + map.yx * yy;  // M^T G
-  const T h10 = map.xy * xx + map.yy * yx, h11 = map.xy * xy + map.yy * yy;
-  return {-(h00 * map.xx + h01 * map.xy), -(h00 * map.yx + h01 * map.yy),
-          -(map.xx * x + map.yx * y),     -(h10 * map.xx + h11 * map.xy),
-          -(h10 * map.yx + h11 * map.yy), -(map.xy * x + map.yy * y)};
+FASTPOSE_HD AffineGradient<T> finish(const Map<T>& map, const MapSums<T>& sums) {
+  return {-(map.xx * sums.xx + map.yx * sums.yx), -(map.xx * sums.xy + map.yx * sums.yy),
+          -(map.xx * sums.x + map.yx * sums.y),   -(map.xy * sums.xx + map.yy * sums.yx),
+          -(map.xy * sums.xy + map.yy * sums.yy), -(map.xy * sums.x + map.yy * sums.y)};
 }
 
 // --- which pixels --------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ namespace {
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
-using warp::MapSums;
 using warp::Warp;
 
 constexpr int64_t kPixelsPerThread = 8192;  // fewer are not worth waking a thread for
@@ -47,21 +46,20 @@ void draw(const Warp& warp, const Image& output) {
 
 // Adds up the bands of every map in their order and turns the sums into its gradient.
 template <typename T>
-void finish_gradients(const Warp& warp, const MapSums* sums, T* grad_affine) {
+void finish_gradients(const Warp& warp, const double* sums, T* grad_affine) {
   const int64_t* step = warp.affine_stride;
   for (int64_t b = 0; b < warp.batch; ++b) {
     for (int64_t k = 0; k < warp.count; ++k) {
-      MapSums total = *sums++;
-      for (int band = 1; band < warp::bands(warp); ++band) {
-        const MapSums& part = *sums++;
-        total = {total.x + part.x,   total.y + part.y,   total.xx + part.xx,
-                 total.xy + part.xy, total.yx + part.yx, total.yy + part.yy};
+      double total[warp::kMapSums] = {};
+      for (int i = 0; i < warp::bands(warp) * warp::kMapSums; ++i) {
+        total[i % warp::kMapSums] += *sums++;
       }
       const T* row = static_cast<const T*>(warp.affine) + b * step[0] + k * step[1];
       const T* next = row + step[2];
       const auto map = warp::make_map<T, double>(row[0], row[step[3]], row[2 * step[3]], next[0],
                                                  next[step[3]], next[2 * step[3]]);
-      const auto grad = warp::finish(map, total.x, total.y, total.xx, total.xy, total.yx, total.yy);
+      const auto grad =
+          warp::finish(map, {total[0], total[1], total[2], total[3], total[4], total[5]});
       for (const double value : {grad.a, grad.b, grad.tx, grad.c, grad.d, grad.ty}) {
         *grad_affine++ = static_cast<T>(value);
       }
@@ -84,7 +82,7 @@ void into(const Tensor& templates, const Tensor& affine, Tensor out) {
 
 Tensor grad_of_affine(const Warp& warp, const Image& grad_output, const Tensor& affine) {
   Tensor result = torch::stable::new_empty(affine, {affine.size(0), affine.size(1), 2, 3});
-  std::vector<MapSums> sums(warp.batch * warp.count * warp::bands(warp));
+  std::vector<double> sums(warp.batch * warp.count * warp::bands(warp) * warp::kMapSums);
   const auto kernel = FASTPOSE_CPU(warp_templates_backward_affine);
   for_tasks(warp, [&](void* scratch, int64_t first, int64_t last) {
     kernel(warp, grad_output, scratch, sums.data(), first, last);

@@ -71,6 +71,19 @@ class View {
     near_ = greatest(lane_x_) <= kMost && greatest(lane_y_) <= kMost;
   }
 
+  // The pixel of rows first .. last - 1 that sees about the middle of the template: sums about it
+  // stay small, and keep their digits.
+  struct Pixel {
+    int x, y;
+  };
+  Pixel centre(int first, int last) const {
+    const double x = 0.5 * (prepared_.left + prepared_.right - 1);
+    const double y = 0.5 * (prepared_.top + prepared_.bottom - 1);
+    const double determinant = map.xx * map.yy - map.xy * map.yx;
+    return {nearest((map.yy * x - map.xy * y) / determinant + map.tx, 0, width_ - 1),
+            nearest((map.xx * y - map.yx * x) / determinant + map.ty, first, last - 1)};
+  }
+
   // Calls visit(first, last, see) with the columns of the blocks in rows y .. y + B::rows - 1 that
   // may see more than zeros; see(column) is what one of them sees.
   template <typename Visit>
@@ -92,6 +105,10 @@ class View {
   }
 
  private:
+  static int nearest(double at, int least, int most) {
+    return at > least ? (at < most ? static_cast<int>(at) : most) : least;
+  }
+
   template <bool kNear, typename Visit>
   FASTPOSE_INLINE void visit_blocks(double corner_x, double corner_y, int first, int count,
                                     const Visit& visit) const {

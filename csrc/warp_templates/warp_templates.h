@@ -54,13 +54,6 @@ inline int64_t sums_size(const Warp& warp) {
   return (int64_t{warp.rows} + 2 * kAround) * (warp.columns + 2 * kAround) + warp.width + kLineEnd;
 }
 
-// What backward sums over the pixels of a map: q = grad dI/ds, s the source in the template, and q
-// times the pixel's place from t.
-struct MapSums {
-  double x, y;            // sum of q
-  double xx, xy, yx, yy;  // sum of q_x (p - t)_x, q_x (p - t)_y, q_y (p - t)_x, q_y (p - t)_y
-};
-
 }  // namespace fastpose::warp
 
 namespace fastpose {
@@ -69,9 +62,9 @@ namespace fastpose {
 FASTPOSE_DECLARE_CPU(void, warp_templates_forward, const warp::Warp& warp, const Image& output,
                      void* scratch, int64_t first, int64_t last)
 
-// Writes the sums of the tasks [first, last), (batch, count, bands).
+// Writes the MapSums of math.h, (batch, count, bands, 6), of the tasks [first, last).
 FASTPOSE_DECLARE_CPU(void, warp_templates_backward_affine, const warp::Warp& warp,
-                     const Image& grad_output, void* scratch, warp::MapSums* sums, int64_t first,
+                     const Image& grad_output, void* scratch, double* sums, int64_t first,
                      int64_t last)
 
 // Writes the gradient of the templates [first, last), (count, rows, columns) without gaps and of

@@ -234,6 +234,21 @@ def test_every_size_of_block(kernel, reference, scale, turn):
                 torch.testing.assert_close(own.double(), want, rtol=1e-4, atol=2e-5 * scale_of)
 
 
+def test_a_small_part_of_a_large_image(kernel, reference):
+    """Sums keep their digits wherever the template lands."""
+    templates = some_templates(1, (9, 9))
+    weights = torch.randn(1, 1, 390, 410, generator=generator(2))
+    for x, y in ((3.3, 4.2), (401.7, 5.3), (200.4, 380.6)):
+        affine = torch.tensor([[[[0.41, 0.13, x], [-0.09, 0.37, y]]]])
+        exact = grads(
+            reference, templates.double(), affine.double(), weights.shape[2:], weights.double()
+        )
+        plain = grads(reference, templates, affine, weights.shape[2:], weights)
+        own = grads(kernel, templates, affine, weights.shape[2:], weights)
+        for got, want, other in zip(own, exact, plain, strict=True):
+            assert (got - want).norm() <= 2 * (other - want).norm() + 1e-6 * want.norm()
+
+
 def test_size_as_a_number_or_a_pair(owner):
     templates, affine = some_templates(), some_affine()
     square = warp(owner, templates, affine, 17)
