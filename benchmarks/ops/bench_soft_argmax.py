@@ -50,10 +50,10 @@ def problem(case: Case, seed: int, device: str = "cpu") -> Problem:
 
 WHOLE, SIDES = Case(count=17, kind=JOINT), Case(count=17, kind=MARGINAL)
 GOALS = (
-    Goal("soft-argmax, forward and backward: best eager", WHOLE, BOTH, EAGER, 2, 2),
-    Goal("soft-argmax, forward and backward: grid", WHOLE, BOTH, "grid product", 30, 30),
+    Goal("soft-argmax, forward and backward: best eager", WHOLE, BOTH, EAGER, 2),
+    Goal("soft-argmax, forward and backward: grid", WHOLE, BOTH, "grid product", 30),
     Goal("soft-argmax, forward and backward: best compile", WHOLE, BOTH, COMPILED, 2, 3),
-    Goal("marginal soft-argmax, forward and backward: paper", SIDES, BOTH, PAPER, 2, 2),
+    Goal("marginal soft-argmax, forward and backward: paper", SIDES, BOTH, PAPER, 2),
     Goal("marginal soft-argmax, forward and backward: best compile", SIDES, BOTH, COMPILED, 2, 3),
 )
 GRID = (

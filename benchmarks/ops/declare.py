@@ -130,7 +130,7 @@ class Goal:
     Attributes:
         row: what it is called in the table of goals.
         against: a group of peers, of which the fastest that is right counts, or a contender's name.
-        must, stretch: how many times slower `against` has to be.
+        must, stretch: how many times slower `against` has to be, and should be if possible.
         ours: whose time it is compared with.
         at_most: `against` may be at most so many times slower, instead of at least.
     """
@@ -140,7 +140,7 @@ class Goal:
     what: str
     against: str
     must: float
-    stretch: float
+    stretch: float | None = None
     ours: str = OURS
     at_most: bool = False
 

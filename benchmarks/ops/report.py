@@ -79,10 +79,11 @@ def summary(report: Row) -> list[Row]:
 def verdict(goal: Goal, wall: float, cpu: float) -> str:
     """ "stretch", "reached" or "missed": by both measures."""
     found = max(wall, cpu) if goal.at_most else min(wall, cpu)
-    for name, bound in (("stretch", goal.stretch), ("reached", goal.must)):
-        if (found <= bound) if goal.at_most else (found >= bound):
-            return name
-    return "missed"
+    sign = -1 if goal.at_most else 1
+    if sign * found < sign * goal.must:
+        return "missed"
+    beyond = goal.stretch is not None and sign * found >= sign * goal.stretch
+    return "stretch" if beyond else "reached"
 
 
 def judge(goal: Goal, report: Row) -> Row | None:
@@ -147,9 +148,10 @@ def goal_table(reports: Sequence[Row]) -> list[str]:
     for report in reports:
         for goal in report["goals"]:
             sign = "<=" if goal["at_most"] else ">="
+            stretch = "" if goal["stretch"] is None else f"{sign}{goal['stretch']:g}"
             lines.append(
                 f"{goal['row']:58} {goal['wall']:8.2f} {goal['cpu']:8.2f} "
-                f"{sign + format(goal['must'], 'g'):>8} {sign + format(goal['stretch'], 'g'):>8}  "
+                f"{sign + format(goal['must'], 'g'):>8} {stretch:>8}  "
                 f"{goal['verdict'].upper() if goal['verdict'] == 'missed' else goal['verdict']}"
                 f" (against {goal['wall_rival']})"
             )

@@ -68,7 +68,7 @@ def test_the_allocator_that_is_better_for_the_peer_counts():
 
 @pytest.mark.parametrize(
     ("must", "stretch", "verdict"),
-    [(9, 10, "stretch"), (10, 11, "reached"), (11, 12, "missed")],
+    [(9, 10, "stretch"), (10, 11, "reached"), (10, None, "reached"), (11, 12, "missed")],
 )
 def test_verdicts_ask_for_both_measures(must, stretch, verdict):
     found = reports.finish(made_up(), declared(goal(COMPILED, must, stretch)))["goals"][0]
@@ -76,7 +76,8 @@ def test_verdicts_ask_for_both_measures(must, stretch, verdict):
 
 
 @pytest.mark.parametrize(
-    ("must", "stretch", "verdict"), [(3, 2, "stretch"), (2, 1, "reached"), (1.9, 1, "missed")]
+    ("must", "stretch", "verdict"),
+    [(3, 2, "stretch"), (2, 1, "reached"), (2, None, "reached"), (1.9, 1, "missed")],
 )
 def test_goals_of_at_most(must, stretch, verdict):
     wanted = goal("fastpose", must, stretch, ours="memset", at_most=True)
