@@ -54,12 +54,17 @@ class FramePairs:
         self._last = int(np.flatnonzero(usable)[-1])
 
     def sample(
-        self, batch: int, rng: np.random.Generator
+        self, batch: int, rng: np.random.Generator, share: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
         """Draws ``batch`` pairs; the same state of ``rng`` gives the same pairs.
 
         The target is uniform over the clip's frames that have a partner, the other frame uniform
         over the partners within the gaps, before or after it.
+
+        Args:
+            batch: How many pairs are drawn.
+            rng: The only source of randomness.
+            share: Which of them are read and returned: B of them.
 
         Returns:
             target and other, uint8 (B, S, S, 3), and (B, 2) int64: clip and frame of the target.
@@ -70,9 +75,10 @@ class FramePairs:
         length = self._lengths[clips]
         first = self._targets(length, uniform[:, 1])
         second = self._partners(length, first, uniform[:, 2])
+        clips, first, second = clips[share], first[share], second[share]
         frames = [self.store.clips[c].frames for c in clips]
         size = self.store.size
-        target = np.empty((batch, size, size, 3), dtype=np.uint8)
+        target = np.empty((len(clips), size, size, 3), dtype=np.uint8)
         other = np.empty_like(target)
         for i, (clip, a, b) in enumerate(zip(frames, first, second, strict=True)):
             target[i], other[i] = clip[a], clip[b]

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from torch import nn
 
+from fastpose.nn.batch_norm import BatchNorm2d
+
 BATCH, INSTANCE = "batch", "instance"
 
 
 def norm_layer(kind: str, channels: int) -> nn.Module:
     """BatchNorm with affine parameters, or InstanceNorm without any state."""
     if kind == BATCH:
-        return nn.BatchNorm2d(channels)
+        return BatchNorm2d(channels)
     if kind == INSTANCE:
         return nn.InstanceNorm2d(channels)
     raise ValueError(f"norm: expected '{BATCH}' or '{INSTANCE}', got {kind!r}")

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from fastpose.nn.across import ALONE, Across
+
 
 class ImagePool(nn.Module):
     """Stores up to ``capacity`` pictures in buffers, so that a checkpoint holds them.
@@ -16,8 +18,11 @@ class ImagePool(nn.Module):
 
     Choices are made on the host (:meth:`choose`), pictures are moved on the device
     (:meth:`exchange`) by indices alone, so a GPU is never waited for and a graph can hold it.
+
+    Processes that share a batch hold the same pool: the pictures of all pass through each one's.
     """
 
+    across: Across = ALONE
     pictures: torch.Tensor
     stored: torch.Tensor
 
@@ -33,6 +38,9 @@ class ImagePool(nn.Module):
 
     def choose(self, batch_size: int) -> torch.Tensor:
         """What the next exchange does, drawn by torch's CPU generator.
+
+        Args:
+            batch_size: of the whole batch.
 
         Returns:
             (capacity + batch_size,) int64 on the CPU: which picture each place of the pool, and
@@ -61,9 +69,11 @@ class ImagePool(nn.Module):
         Args:
             chosen: what :meth:`choose` returned, on any device; None: choose now.
         """
+        batch = self.across.gather(batch)
         if chosen is None:
             chosen = self.choose(len(batch))
         everything = torch.cat((self.pictures, batch.to(self.pictures.dtype)))
         after = everything[chosen.to(batch.device, non_blocking=True)]
         self.pictures.copy_(after[: len(self.pictures)])
-        return after[len(self.pictures) :].to(batch.dtype)
+        mine = self.across.share(len(batch))
+        return after[len(self.pictures) :][mine].to(batch.dtype)

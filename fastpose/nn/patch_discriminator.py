@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fastpose.nn.blocks import INSTANCE, norm_layer
+from fastpose.nn.widen import widen
 
 
 def _downsamplings(size: int) -> int:
@@ -72,5 +73,5 @@ class MultiScaleDiscriminator(nn.Module):
 
 
 def least_squares(scores: list[torch.Tensor], target: float) -> torch.Tensor:
-    """Mean over scales of the mean squared distance to ``target`` (LSGAN), in float32."""
-    return torch.stack([((s.float() - target) ** 2).mean() for s in scores]).mean()
+    """Mean over scales of the mean squared distance to ``target`` (LSGAN), in float32 or wider."""
+    return torch.stack([((widen(s) - target) ** 2).mean() for s in scores]).mean()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from fastpose.nn.across import ALONE, Across
 from fastpose.nn.feature_network import FeatureNetwork
+from fastpose.nn.widen import widen
 
 
 class PerceptualLoss(nn.Module):
@@ -19,6 +21,7 @@ class PerceptualLoss(nn.Module):
         momentum: share of the running mean that is kept at each step.
     """
 
+    across: Across = ALONE
     running_mean: torch.Tensor
     started: torch.Tensor
 
@@ -43,16 +46,17 @@ class PerceptualLoss(nn.Module):
             targets = network(target)
         losses = []
         for feature, wanted in zip(network(image), targets, strict=True):
-            # In float32: under autocast features are bfloat16, and so would their differences be.
-            square = (feature.float() - wanted.float()) ** 2
+            # Under autocast features are bfloat16, and so would their differences be.
+            square = (widen(feature) - widen(wanted)) ** 2
             if weight is not None:
                 small = torch.nn.functional.adaptive_avg_pool2d(weight, square.shape[-2:])
-                square = square * (small / small.mean().clamp_min(1e-8))
+                square = square * (small / self.across.mean(small.mean()).clamp_min(1e-8))
             losses.append(square.mean())
         stacked = torch.stack(losses)
         if self.training:
             with torch.no_grad():
-                mixed = torch.lerp(stacked, self.running_mean, self.momentum)
-                self.running_mean.copy_(torch.where(self.started, mixed, stacked))
+                whole = self.across.mean(stacked)
+                mixed = torch.lerp(whole, self.running_mean, self.momentum)
+                self.running_mean.copy_(torch.where(self.started, mixed, whole))
                 self.started.fill_(True)
         return (stacked / (self.running_mean + 1e-8)).mean()

@@ -16,7 +16,7 @@ from fastpose.data.pose_prior import PriorConfig
 from fastpose.errors import UserError, nearest
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
 from fastpose.skeletons import Skeleton
-from fastpose.training.phases import PRECISIONS, Stage
+from fastpose.training.phases import BATCH_NORMS, PRECISIONS, SYNCHRONISED, Stage
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,12 @@ class Recipe:
         by_frames: every frame is as likely; False: every clip is, as published.
         precision: of the networks' arithmetic in training: "float32", "bfloat16" (autocast), or
             "auto": bfloat16 where the device computes it natively. Weights are always float32.
+        batch_norm: what batch normalisation sees where several processes share a batch:
+            "synchronised", the whole batch, so that an experiment does not depend on how many
+            processes run it; or "local", each process' part, which is faster and for large parts.
         ema_decay: of the averaged weights that are evaluated and exported; 0 for none.
-        checkpoint_every, sheet_every, log_every: in steps.
+        checkpoint_every, sheet_every, log_every: in steps; 0: at the stages' ends alone, and
+            no sheets at all.
         keep_checkpoints: how many of the newest are kept.
         seed: of everything random.
     """
@@ -72,6 +76,7 @@ class Recipe:
     max_gap: int = 1000
     by_frames: bool = True
     precision: str = "float32"
+    batch_norm: str = SYNCHRONISED
     ema_decay: float = 0.0
     checkpoint_every: int = 1000
     sheet_every: int = 500
@@ -84,6 +89,10 @@ class Recipe:
             raise UserError(
                 f"precision: expected one of {', '.join(PRECISIONS)}, got '{self.precision}'"
             )
+        if self.batch_norm not in BATCH_NORMS:
+            raise UserError(
+                f"batch_norm: expected one of {', '.join(BATCH_NORMS)}, got '{self.batch_norm}'"
+            )
         if not 0.0 <= self.ema_decay < 1.0:
             raise UserError(f"ema_decay: expected 0 to below 1, got {self.ema_decay}")
         if not 0 <= self.min_gap <= self.max_gap or self.max_gap < 1:
@@ -91,9 +100,11 @@ class Recipe:
                 "min_gap, max_gap: expected 0 <= min <= max and max >= 1, got "
                 f"{self.min_gap}, {self.max_gap}"
             )
-        for name in ("checkpoint_every", "sheet_every", "log_every", "keep_checkpoints"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+        for name in ("checkpoint_every", "sheet_every", "log_every"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name}: expected 0 (never) or more, got {getattr(self, name)}")
+        if self.keep_checkpoints < 1:
+            raise UserError(f"keep_checkpoints: expected 1 or more, got {self.keep_checkpoints}")
 
 
 def build_model(recipe: Recipe, skeleton: Skeleton, *, for_training: bool = True) -> nn.Module:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fastpose.errors import UserError
+from fastpose.nn.across import ALONE, Across
 from fastpose.recipes.base import Augmentation
 from fastpose.training.augment import augment_pairs
 from fastpose.training.phases import Stage
@@ -21,15 +23,19 @@ RngStates = dict[str, dict[str, Any]]
 SOURCES = ("frames", "poses")
 GENERATORS = (*SOURCES, "augmentation")
 NO_AUGMENTATION = Augmentation()
+_LOOK = 1.0  # seconds between looks at whether the thread that draws is still there
 
 
 class FrameSource(Protocol):
     """Draws pairs of frames; see ``fastpose.data.frame_pairs``."""
 
     def sample(
-        self, batch: int, rng: np.random.Generator, /
+        self, batch: int, rng: np.random.Generator, share: slice = ..., /
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Target and other (B,S,S,3) uint8 and the target's (B,2) clip and frame index."""
+        """Target and other (B,S,S,3) uint8 and the target's (B,2) clip and frame index.
+
+        ``batch`` pairs are drawn; of those only the rows of ``share`` need be read, and are given.
+        """
         ...
 
 
@@ -90,17 +96,24 @@ def make_generators(states: RngStates) -> dict[str, np.random.Generator]:
 
 
 def draw(
-    stage: Stage, sources: Sources, generators: Mapping[str, np.random.Generator]
+    stage: Stage,
+    sources: Sources,
+    generators: Mapping[str, np.random.Generator],
+    across: Across = ALONE,
 ) -> dict[str, np.ndarray]:
-    """One batch of ``stage``: ``target``, ``other``, ``ids`` and/or ``poses``."""
+    """One batch of ``stage``: ``target``, ``other``, ``ids`` and/or ``poses``.
+
+    Every process draws the whole batch from the same generators, and takes its share.
+    """
     arrays: dict[str, np.ndarray] = {}
+    share = across.share(stage.batch_size)
     if "frames" in stage.needs:
         assert sources.frames is not None
-        target, other, ids = sources.frames.sample(stage.batch_size, generators["frames"])
+        target, other, ids = sources.frames.sample(stage.batch_size, generators["frames"], share)
         arrays.update(target=target, other=other, ids=ids)
     if "poses" in stage.needs:
         assert sources.poses is not None
-        arrays["poses"] = sources.poses.sample(stage.batch_size, generators["poses"])
+        arrays["poses"] = sources.poses.sample(stage.batch_size, generators["poses"])[share]
     return arrays
 
 
@@ -119,16 +132,26 @@ class BatchStream:
         *,
         start: int,
         stop: int,
+        across: Across = ALONE,
     ) -> None:
-        self._stages, self._sources, self._stop = stages, sources, stop
+        self._stages, self._sources, self._stop, self._across = stages, sources, stop, across
         self._generators = make_generators(rng_states)
         self._next = start
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fastpose-batches")
+        self._worker: threading.Thread | None = None
+        self._pool = ThreadPoolExecutor(1, "fastpose-batches", self._note_worker)
         self._ahead: Future[Prepared] | None = None
+
+    def _note_worker(self) -> None:
+        self._worker = threading.current_thread()
 
     def _prepare(self, step: int) -> Prepared:
         stage = self._stages[stage_at(self._stages, step)[0]]
-        arrays = draw(stage, self._sources, self._generators)
+        try:
+            arrays = draw(stage, self._sources, self._generators, self._across)
+        except Exception:
+            raise
+        except BaseException as error:  # SystemExit would end the main thread as if all was well
+            raise _worker_died(type(error).__name__) from error
         states = {name: dict(self._generators[name].bit_generator.state) for name in SOURCES}
         return Prepared(arrays, states)
 
@@ -139,10 +162,13 @@ class BatchStream:
         return self._pool.submit(self._prepare, step)
 
     def next(self) -> Prepared:
-        """The next batch; an error of a source is raised here."""
+        """The next batch; an error of a source is raised here, also that its thread died."""
         current = self._ahead or self._submit()
         if current is None:
             raise IndexError("no batch is left")
+        while not wait([current], timeout=_LOOK).done:
+            if self._worker is not None and not self._worker.is_alive():
+                raise _worker_died("it is not there any more")
         prepared = current.result()
         self._ahead = self._submit()
         return prepared
@@ -159,6 +185,10 @@ class BatchStream:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _worker_died(reason: str) -> UserError:
+    return UserError(f"the thread that draws batches died ({reason}); resume the run")
+
+
 def images_to_float(images: np.ndarray, device: torch.device) -> Tensor:
     """uint8 (B,S,S,3) to float (B,3,S,S) in [-1, 1], channels-last in memory."""
     tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device, non_blocking=True)
@@ -170,6 +200,7 @@ def to_batch(
     device: torch.device,
     augmentation: Augmentation = NO_AUGMENTATION,
     rng: np.random.Generator | None = None,
+    across: Across = ALONE,
 ) -> dict[str, Tensor]:
     """What a model is given: ``target`` and ``other`` (B,3,S,S) in [-1, 1], ``poses`` (B,K,2).
 
@@ -178,10 +209,11 @@ def to_batch(
         device: where to.
         augmentation: of the pictures, drawn with ``rng``; none without ``rng``.
         rng: changed by drawing.
+        across: the processes that share the batch.
     """
     batch = {k: images_to_float(arrays[k], device) for k in ("target", "other") if k in arrays}
     if "target" in batch and rng is not None:
-        pair = augment_pairs(batch["target"], batch["other"], augmentation, rng)
+        pair = augment_pairs(batch["target"], batch["other"], augmentation, rng, across)
         batch["target"], batch["other"] = (
             images.contiguous(memory_format=torch.channels_last) for images in pair
         )

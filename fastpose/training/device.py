@@ -7,14 +7,25 @@ import torch
 from fastpose.errors import UserError
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, process: int | None = None) -> torch.device:
     """``auto`` (a GPU where torch sees one), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Args:
+        name: which.
+        process: where several processes of this machine train together, which one this is: each
+            takes the GPU of its number.
 
     Raises:
         UserError: no such device here; nothing else is taken in its place.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if process is not None and name.startswith("cuda"):
+        if name != "cuda":
+            raise UserError(
+                f"device '{name}': each of several processes takes a GPU of its own; say cuda"
+            )
+        name = f"cuda:{process}"
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -22,8 +33,9 @@ def choose_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"device '{name}': expected auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        fewer = "" if process is None else "start no more processes than there are, "
         raise UserError(
             f"device '{name}': torch {torch.__version__} sees {torch.cuda.device_count()} GPUs; "
-            "use --device cpu, or install a torch built for CUDA and its driver"
+            f"{fewer}use --device cpu, or install a torch built for CUDA and its driver"
         )
     return device

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
+import torch
 from torch import Tensor
 
 from fastpose.errors import UserError
@@ -37,12 +38,16 @@ class TrainingFailed(UserError):
 def dump_failure(
     error: TrainingFailed, state: TrainState, prepared: Prepared, torch_rng: Tensor, folder: Path
 ) -> UserError:
-    """Keep the batch and the generators' states in ``folder/step_N``; the error to raise.
+    """Keep the whole batch and the generators' states in ``folder/step_N``; the error to raise.
 
     Args:
         torch_rng: torch's generator before the step.
     """
     step = state.step + 1
+    arrays = {
+        name: state.world.gather(torch.from_numpy(np.ascontiguousarray(a))).numpy()
+        for name, a in prepared.arrays.items()
+    }
     kept = folder / f"step_{step:06d}"
     record = {
         "step": step,
@@ -51,12 +56,12 @@ def dump_failure(
         "value": str(error.value),
         "rng_before": {**state.rng_states, "torch": torch_rng.numpy().tobytes().hex()},
     }
-    with explained(kept, "the batch that failed"):
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(parents=True)
-        arrays = {name: np.ascontiguousarray(a) for name, a in prepared.arrays.items()}
-        write_synced(kept / "batch.safetensors", safetensors.numpy.save(arrays))
-        write_synced(kept / "failure.json", canonical_json(record))
+    if state.world.leads:
+        with explained(kept, "the batch that failed"):
+            shutil.rmtree(kept, ignore_errors=True)
+            kept.mkdir(parents=True)
+            write_synced(kept / "batch.safetensors", safetensors.numpy.save(arrays))
+            write_synced(kept / "failure.json", canonical_json(record))
     return UserError(
         f"step {step}, {error}; its batch is kept in {kept}; look at it, or resume from the last "
         "checkpoint with a lower learning rate"

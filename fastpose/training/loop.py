@@ -6,15 +6,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from fastpose.errors import UserError
+from fastpose.recipes import Recipe
 from fastpose.training.batches import BatchStream, Sources, make_generators, to_batch
 from fastpose.training.failure import TrainingFailed, dump_failure
-from fastpose.training.logging import RunLog
 from fastpose.training.phases import Phase, Stage
 from fastpose.training.precision import autocast
 from fastpose.training.signals import StopSignals
@@ -23,7 +23,9 @@ from fastpose.training.state import TrainState, lr_factor
 
 @dataclass(frozen=True)
 class Schedule:
-    """How often, in steps, a run speaks, draws and saves; 0 means never.
+    """How often, in steps, a run speaks, draws and saves.
+
+    0: at the ends of stages alone, and no sheets at all.
 
     Attributes:
         log_every: a line of ``metrics.jsonl``.
@@ -35,10 +37,18 @@ class Schedule:
     sheet_every: int = 500
     checkpoint_every: int = 500
 
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 0:
-                raise UserError(f"{name}: must be 0 (never) or more, not {value}")
+    @classmethod
+    def of(cls, recipe: Recipe) -> Schedule:
+        """That of ``recipe``."""
+        return cls(recipe.log_every, recipe.sheet_every, recipe.checkpoint_every)
+
+
+class Log(Protocol):
+    """What the loop tells of its progress; see ``fastpose.training.logging``."""
+
+    def step_done(self, state: TrainState, batch_size: int, /) -> None: ...
+
+    def write(self, state: TrainState, lr_factor: float, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -46,13 +56,13 @@ class Outputs:
     """What the loop calls to write; each may fail with a UserError.
 
     Attributes:
-        log: see :class:`RunLog`.
+        log: such as a ``RunLog``.
         checkpoint: saves the state.
         sheet: draws it.
         failed: folder in which a batch that broke training is kept.
     """
 
-    log: RunLog
+    log: Log
     checkpoint: Callable[[TrainState], Any]
     sheet: Callable[[TrainState], Any]
     failed: Path
@@ -80,23 +90,34 @@ def train(
     saved = state.step
     augmenting = make_generators(state.rng_states)["augmentation"]
     with BatchStream(
-        state.stages, sources, state.rng_states, start=state.step, stop=stop
+        state.stages,
+        sources,
+        state.rng_states,
+        start=state.step,
+        stop=stop,
+        across=state.world,
     ) as stream:
-        while state.step < stop and signals.received is None:
+        while state.step < stop and not signals.asked(state.world):
             stage = state.enter_stage()
             stage_step = state.position()[1]
             factor = lr_factor(stage, stage_step)
             prepared = stream.next()
             before = torch.get_rng_state()
             try:
-                batch = to_batch(prepared.arrays, state.device, sources.augmentation, augmenting)
+                batch = to_batch(
+                    prepared.arrays,
+                    state.device,
+                    sources.augmentation,
+                    augmenting,
+                    state.world,
+                )
                 values = take_step(state, stage, batch, factor)
                 check_finite(values)
             except TrainingFailed as error:
                 raise dump_failure(error, state, prepared, before, outputs.failed) from None
             except torch.OutOfMemoryError as error:
                 raise _out_of_memory(state, stage) from error
-            state.ema.update(stage_step)
+            state.step_taken(stage_step)
             state.metrics.add(values)
             state.rng_states = {
                 **prepared.rng_states,
@@ -143,6 +164,7 @@ def take_step(
             total = weighted_sum(losses, phase)
         total.backward()
         gradients = [p.grad for p in parameters if p.grad is not None]
+        state.world.average_(gradients)
         norm = torch.nn.utils.get_total_norm(gradients)
         if phase.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, phase.clip_norm, norm)
@@ -157,8 +179,9 @@ def take_step(
         figures[f"{phase.name}/total/weights"] = torch.nn.utils.get_total_norm(
             [p.detach() for p in parameters]
         )
-    values = torch.stack([v.to(torch.float64) for v in figures.values()]).tolist()
-    return dict(zip(figures, values, strict=True))
+    values = torch.stack([v.to(torch.float64) for v in figures.values()])
+    state.world.average_([values])
+    return dict(zip(figures, values.tolist(), strict=True))
 
 
 def weighted_sum(losses: Mapping[str, Tensor], phase: Phase) -> Tensor:
@@ -184,7 +207,8 @@ def _out_of_memory(state: TrainState, stage: Stage) -> UserError:
     peak = ""
     if state.device.type == "cuda":
         peak = f", {torch.cuda.max_memory_allocated(state.device) >> 20} MiB at the peak"
+    shared = f" in {state.world.processes} processes" if state.world.processes > 1 else ""
     return UserError(
-        f"stage '{stage.name}': out of memory at batch size {stage.batch_size}{peak}; "
+        f"stage '{stage.name}': out of memory at batch size {stage.batch_size}{shared}{peak}; "
         "choose a smaller batch size, model width or image size"
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 # Arithmetic of the networks in training; see ``fastpose.training.precision``.
 PRECISIONS = ("float32", "bfloat16", "auto")
+# Statistics of batch normalisation where several processes share a batch.
+SYNCHRONISED, LOCAL = BATCH_NORMS = ("synchronised", "local")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Stage:
     Args:
         name: appears in logs and checkpoints.
         steps: number of training steps.
-        batch_size: items a step.
+        batch_size: items a step, over all processes.
         phases: executed in order within each step.
         needs: ``"frames"`` (target and other image) and/or ``"poses"`` (unpaired poses).
         lr_final: factor on every learning rate that is reached at the stage's end, linearly.

@@ -6,28 +6,15 @@ from pathlib import Path
 
 from torch import nn
 
-from fastpose.data.clips import ClipStore
-from fastpose.data.frame_pairs import FramePairs
-from fastpose.data.pose_prior import PosePrior
 from fastpose.training.checkpoint import checkpoint_bytes
 from fastpose.training.files import free_bytes
-from fastpose.training.run_config import RunConfig
-from fastpose.training.state import TrainState
+from fastpose.training.run_start import Opened
 
 
-def describe_plan(
-    config: RunConfig,
-    run: Path,
-    state: TrainState,
-    clips: ClipStore,
-    pairs: FramePairs,
-    poses: PosePrior,
-    *,
-    stop: int,
-    fit_prior: bool,
-) -> list[str]:
+def describe_plan(opened: Opened, run: Path, *, stop: int, fit_prior: bool) -> list[str]:
     """One line each on model, clips, prior, stages, machine and outputs."""
-    recipe = config.recipe
+    config, state, clips = opened.config, opened.state, opened.clips
+    recipe, pairs, poses = config.recipe, opened.pairs, opened.poses
     unusable = f", {len(pairs.unusable)} of them too short" if pairs.unusable else ""
     prior = ", ".join(f"{key} {value}" for key, value in poses.describe().items())
     lines = [
@@ -45,12 +32,15 @@ def describe_plan(
     if stop < state.total_steps:
         lines.append(f"stops after {stop} of {state.total_steps} steps")
     size, free = checkpoint_bytes(state) >> 20, free_bytes(run) >> 20
-    plural = "" if config.threads == 1 else "s"
+    saved = f"every {n} steps" if (n := recipe.checkpoint_every) else "at stages' ends"
+    drawn = f"a sheet every {n} steps" if (n := recipe.sheet_every) else "no sheets"
+    threads = f"{config.threads} thread{'' if config.threads == 1 else 's'}"
+    if config.processes > 1:
+        threads += f" in each of {config.processes} processes, batch norm {recipe.batch_norm}"
     return [
         *lines,
-        f"device {config.device}, {config.threads} thread{plural}",
-        f"writes to {run} ({free} MiB free): a checkpoint of at most {size} MiB every "
-        f"{recipe.checkpoint_every} steps, a sheet every {recipe.sheet_every}",
+        f"device {config.device}, {threads}",
+        f"writes to {run} ({free} MiB free): a checkpoint of at most {size} MiB {saved}, {drawn}",
     ]
 
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -28,13 +27,10 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch import nn
 
-from fastpose.data.frame_pairs import FramePairs
 from fastpose.environment import collect
 from fastpose.errors import UserError
-from fastpose.recipes import Recipe, build_model
-from fastpose.training.batches import Sources
+from fastpose.recipes import Recipe
 from fastpose.training.checkpoint import CHECKPOINTS, checkpoint_bytes, resume, save_checkpoint
 from fastpose.training.checkpoint_folder import list_folders, remove_temporaries
 from fastpose.training.device import choose_device
@@ -42,12 +38,14 @@ from fastpose.training.files import explained, pretty_json, read_json, replace_f
 from fastpose.training.logging import METRICS, TIMING, Clock, RunLog, keep_until
 from fastpose.training.loop import Outputs, Schedule, train
 from fastpose.training.plan import describe_plan
-from fastpose.training.run_config import CONFIG, RunConfig
+from fastpose.training.run_config import CONFIG
+from fastpose.training.run_follow import follow
 from fastpose.training.run_lock import RunLock
-from fastpose.training.run_start import configure, fit_to_clips, remove_run
+from fastpose.training.run_start import Opened, configure, fit_to_clips, open_all, remove_run
 from fastpose.training.sheets import SheetWriter
 from fastpose.training.signals import StopSignals
 from fastpose.training.state import TrainState
+from fastpose.training.world import join, launched
 
 ENVIRONMENT, SUMMARY = "environment.json", "summary.json"
 
@@ -60,18 +58,18 @@ class TrainResult:
         run: its directory.
         step, total_steps: done, and in the whole schedule.
         exit_code: 0, or 130 / 143 where SIGINT / SIGTERM stopped it.
-        checkpoint: the newest one; None for a dry run.
+        checkpoint: the newest one; None for a dry run, and for a process that does not lead.
         train_seconds, cpu_seconds: wall and processor time of training up to that checkpoint, all
-            sessions together.
+            sessions together; of the process that leads.
     """
 
     run: Path
     step: int
     total_steps: int
-    exit_code: int
-    checkpoint: Path | None
-    train_seconds: float
-    cpu_seconds: float
+    exit_code: int = 0
+    checkpoint: Path | None = None
+    train_seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 def train_run(
@@ -90,6 +88,9 @@ def train_run(
     console: Console | None = None,
 ) -> TrainResult:
     """Train ``recipe`` on the clips of ``data`` with the poses of ``prior``, writing to ``out``.
+
+    Where torchrun started this process, it is one of several that train together: the first
+    writes the run directory, which all of them must be able to read.
 
     Args:
         recipe: see ``fastpose.recipes``; None with ``resume``: that of the run.
@@ -113,31 +114,44 @@ def train_run(
     run = Path(out)
     if steps is not None and steps < 1:
         raise UserError(f"steps: must be 1 or more, not {steps}")
-    chosen = choose_device(device)
-    config = configure(
-        recipe, data, prior, run, resume=resume, overwrite=overwrite, device=chosen, threads=threads
-    )
-    torch.set_num_threads(config.threads)
+    place = launched()
+    chosen = choose_device(device, place and place[2])
     console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    # Whatever is wrong with recipe, clips or poses shows here, before anything is written.
-    state = make_state(config, chosen, console)
-    clips = config.open_clips()
-    pairs = FramePairs(
-        clips,
-        min_gap=config.recipe.min_gap,
-        max_gap=config.recipe.max_gap,
-        by_frames=config.recipe.by_frames,
-    )
-    poses = config.open_prior(run)
-    stop = state.total_steps if steps is None else min(steps, state.total_steps)
-    if dry_run:
-        plan = describe_plan(
-            config, run, state, clips, pairs, poses, stop=stop, fit_prior=fit_prior
+    with join(place, chosen) as world:
+        if not world.leads:
+            if dry_run:
+                return TrainResult(run, 0, 0)
+            return TrainResult(run, *follow(run, chosen, world, steps=steps))
+        config = configure(
+            recipe,
+            data,
+            prior,
+            run,
+            resume=resume,
+            overwrite=overwrite,
+            device=chosen,
+            threads=threads,
+            processes=world.processes,
         )
-        console.print("\n".join(plan), markup=False)
-        return TrainResult(run, 0, state.total_steps, 0, None, 0.0, 0.0)
+        # Whatever is wrong with recipe, clips or poses shows here, before anything is written.
+        opened = open_all(config, run, chosen, world, console)
+        total = opened.state.total_steps
+        stop = total if steps is None else min(steps, total)
+        if dry_run:
+            plan = describe_plan(opened, run, stop=stop, fit_prior=fit_prior)
+            console.print("\n".join(plan), markup=False)
+            return TrainResult(run, 0, total)
+        return _lead(
+            opened, run, stop=stop, overwrite=overwrite, fit_prior=fit_prior, console=console
+        )
 
-    require_space(run, 2 * checkpoint_bytes(state), "a training run (two checkpoints)")
+
+def _lead(
+    opened: Opened, run: Path, *, stop: int, overwrite: bool, fit_prior: bool, console: Console
+) -> TrainResult:
+    """Train as the process that writes the run directory."""
+    needed = 2 * checkpoint_bytes(opened.state)
+    require_space(run, needed, "a training run (two checkpoints)")
     new = not run.exists()
     with explained(run, "the run directory"):
         run.mkdir(parents=True, exist_ok=True)
@@ -147,78 +161,57 @@ def train_run(
                 remove_run(run)
             if not (run / CONFIG).exists():
                 if fit_prior:
-                    console.print(f"fitting the prior to {len(clips.clips)} clips", markup=False)
-                config, poses = fit_to_clips(config, run, poses, clips, wanted=fit_prior)
-            config.save(run)
-            sources = Sources(pairs, poses, config.recipe.augmentation)
-            return _train(config, run, state, sources, stop=stop, console=console)
+                    count = len(opened.clips.clips)
+                    console.print(f"fitting the prior to {count} clips", markup=False)
+                opened = fit_to_clips(opened, run, wanted=fit_prior)
+            opened.config.save(run)
+            opened.state.world.tell(opened.config.to_dict())
+            return _train(opened, run, stop=stop, console=console)
     finally:
         if new and not (run / CONFIG).exists():
             shutil.rmtree(run, ignore_errors=True)
 
 
-def make_state(config: RunConfig, device: torch.device, console: Console) -> TrainState:
-    """The state at step 0; what the model warns of becomes a line on ``console``."""
-    recipe = config.recipe
-    torch.manual_seed(recipe.seed)
-    with warnings.catch_warnings(record=True) as notes:
-        warnings.simplefilter("always", UserWarning)
-        model: nn.Module = build_model(recipe, config.skeleton)
-    for note in notes:
-        console.print(f"note: {note.message}", markup=False)
-    return TrainState(
-        model,
-        recipe.stages,
-        ema_decay=recipe.ema_decay,
-        precision=recipe.precision,
-        seed=recipe.seed,
-        device=device,
-    )
-
-
-def _train(
-    config: RunConfig,
-    run: Path,
-    state: TrainState,
-    sources: Sources,
-    *,
-    stop: int,
-    console: Console,
-) -> TrainResult:
-    recipe, checkpoints = config.recipe, run / CHECKPOINTS
-    stored = config.of_checkpoint()
+def _train(opened: Opened, run: Path, *, stop: int, console: Console) -> TrainResult:
+    recipe, state, checkpoints = opened.config.recipe, opened.state, run / CHECKPOINTS
+    stored = opened.config.of_checkpoint()
     remove_temporaries(checkpoints)
-    _note_session(run, state.device)
+    _note_session(run, state)
 
     def say(message: str) -> None:
         console.print(message, markup=False)
 
-    clock = Clock(resume(state, checkpoints, stored, report=say))
+    timing = resume(state, checkpoints, stored, report=say)
+    state.world.tell(None if timing is None else state.step)
+    clock = Clock(timing)
     spent = clock.read()
 
     def save(state: TrainState) -> None:
+        state.require_same()
         # As the newest checkpoint has it, so that sessions add up without a gap.
         spent.update(clock.read())
         save_checkpoint(state, checkpoints, stored, timing=spent, keep=recipe.keep_checkpoints)
+        state.world.agree()  # the others wait until it is there
 
     for name in (METRICS, TIMING):
         with explained(run / name, name):
             keep_until(run / name, state.step)
-    if list_folders(checkpoints):
-        say(f"resuming at step {state.step} of {state.total_steps}")
-    else:
+    if timing is None:
         save(state)  # whatever prevents a checkpoint shows now, and not after an hour
+    else:
+        say(f"resuming at step {state.step} of {state.total_steps}")
+    sources = opened.sources()
     sheets = SheetWriter(run / "sheets", sources, seed=recipe.seed)
     lines = RunLog(run, start=state.step, stop=stop, clock=clock, console=console)
     with StopSignals() as signals, lines as log:
         outputs = Outputs(log, save, sheets.write, run / "failed")
-        schedule = Schedule(recipe.log_every, recipe.sheet_every, recipe.checkpoint_every)
-        train(state, sources, outputs, schedule, stop=stop, signals=signals)
+        train(state, sources, outputs, Schedule.of(recipe), stop=stop, signals=signals)
     newest = list_folders(checkpoints)[0]
     result = TrainResult(run, state.step, state.total_steps, signals.exit_code, newest, **spent)
     summary = {**asdict(result), "run": str(run), "checkpoint": newest.name}
     with explained(run / SUMMARY, SUMMARY):
         replace_file(run / SUMMARY, pretty_json(summary))
+    state.world.agree()
     say(
         f"{'stopped' if signals.received else 'done'} at step {state.step} of "
         f"{state.total_steps} after {result.train_seconds:.0f} s "
@@ -228,7 +221,7 @@ def _train(
     return result
 
 
-def _note_session(run: Path, device: torch.device) -> None:
+def _note_session(run: Path, state: TrainState) -> None:
     """Add this process to ``environment.json``; a damaged file is begun anew."""
     path = run / ENVIRONMENT
     sessions: list[Any] = []
@@ -237,8 +230,9 @@ def _note_session(run: Path, device: torch.device) -> None:
     session = {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": sys.argv,
-        "device": str(device),
+        "device": str(state.device),
         "threads": torch.get_num_threads(),
+        "processes": state.world.processes,
         **collect(),
     }
     with explained(path, ENVIRONMENT):

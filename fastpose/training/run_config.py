@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ class RunConfig:
         skeleton: of the model.
         data: the clips folder.
         prior: the files and folders of poses.
-        device, threads: what it ran on; the same ones are needed to repeat it bit for bit.
+        device, threads, processes: what it ran on; the same are needed to repeat it bit for bit.
+            The device is the first process', the threads are each one's.
     """
 
     recipe: Recipe
@@ -39,14 +41,15 @@ class RunConfig:
     prior: tuple[Path, ...]
     device: str
     threads: int
+    processes: int
 
     def of_checkpoint(self) -> dict[str, Any]:
         """What a checkpoint stores, and what it must agree with to be resumed."""
         return {"recipe": recipe_to_dict(self.recipe), "skeleton": self.skeleton.to_dict()}
 
-    def save(self, run: Path) -> None:
-        """Write ``run/config.json``."""
-        data = {
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able data, read back by :meth:`from_dict`."""
+        return {
             "format": FORMAT,
             "version": VERSION,
             **self.of_checkpoint(),
@@ -55,9 +58,32 @@ class RunConfig:
             "prior": [str(path) for path in self.prior],
             "device": self.device,
             "threads": self.threads,
+            "processes": self.processes,
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunConfig:
+        """Inverse of :meth:`to_dict`; UserError where something is missing or wrong."""
+        try:
+            return cls(
+                recipe=recipe_from_dict(data["recipe"]),
+                requested=recipe_from_dict(data["requested"]),
+                skeleton=Skeleton.from_dict(data["skeleton"]),
+                data=Path(data["data"]),
+                prior=tuple(Path(p) for p in data["prior"]),
+                device=str(data["device"]),
+                threads=int(data["threads"]),
+                processes=int(data["processes"]),
+            )
+        except UserError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"is damaged ({type(error).__name__}: {error})") from None
+
+    def save(self, run: Path) -> None:
+        """Write ``run/config.json``."""
         with explained(run / CONFIG, CONFIG):
-            replace_file(run / CONFIG, pretty_json(data))
+            replace_file(run / CONFIG, pretty_json(self.to_dict()))
 
     @classmethod
     def load(cls, run: str | Path) -> RunConfig:
@@ -76,19 +102,9 @@ class RunConfig:
                 f"{FORMAT} version {VERSION}"
             )
         try:
-            return cls(
-                recipe=recipe_from_dict(data["recipe"]),
-                requested=recipe_from_dict(data["requested"]),
-                skeleton=Skeleton.from_dict(data["skeleton"]),
-                data=Path(data["data"]),
-                prior=tuple(Path(p) for p in data["prior"]),
-                device=str(data["device"]),
-                threads=int(data["threads"]),
-            )
+            return cls.from_dict(data)
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: is damaged ({type(error).__name__}: {error})") from None
 
     def open_clips(self) -> ClipStore:
         """The clips; UserError where they are not of the model's size."""

@@ -1,23 +1,30 @@
-"""What happens before the first step: which run is meant, what is in its way, fitting its prior."""
+"""What happens before the first step: which run is meant, what is in its way, opening its parts."""
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from rich.console import Console
+from torch import nn
 
 from fastpose.data.clips import ClipStore
+from fastpose.data.frame_pairs import FramePairs
 from fastpose.data.pose_prior import PosePrior
 from fastpose.data.prior_fit import fit_prior
 from fastpose.errors import UserError
-from fastpose.recipes import RECIPES, Recipe, recipe_to_dict
+from fastpose.recipes import RECIPES, Recipe, build_model, recipe_to_dict
 from fastpose.skeletons import get_skeleton
+from fastpose.training.batches import Sources
 from fastpose.training.checkpoint import difference
 from fastpose.training.files import explained, replace_file
 from fastpose.training.run_config import CONFIG, PRIOR_FIT, RunConfig
+from fastpose.training.state import TrainState
+from fastpose.training.world import World
 
 # Everything a run writes, config.json first: without it the rest is no run any more.
 _OWN = (
@@ -43,12 +50,13 @@ def configure(
     overwrite: bool,
     device: torch.device,
     threads: int | None,
+    processes: int,
 ) -> RunConfig:
     """The configuration of the run to start or to resume; writes nothing.
 
     Raises:
         UserError: something is in the way at ``run``, an argument is missing, or the recipe is not
-            that of the run to resume.
+            that of the run to resume, or another number of processes.
     """
     if resume and overwrite:
         raise UserError("--resume and --overwrite contradict each other; give one")
@@ -57,7 +65,7 @@ def configure(
     if run.exists() and not run.is_dir():
         raise UserError(f"{run}: is a file; name a folder for the run")
     if resume and (run / CONFIG).exists():
-        return _resumed(recipe, data, prior, run, device, threads)
+        return _resumed(recipe, data, prior, run, device, threads, processes)
     _refuse_other_files(run, overwrite=overwrite)
     if recipe is None or data is None or not prior:
         missing = "a recipe" if recipe is None else "--data" if data is None else "--prior"
@@ -71,6 +79,7 @@ def configure(
         prior=tuple(Path(path).absolute() for path in prior),
         device=str(device),
         threads=threads or torch.get_num_threads(),
+        processes=processes,
     )
 
 
@@ -81,8 +90,15 @@ def _resumed(
     run: Path,
     device: torch.device,
     threads: int | None,
+    processes: int,
 ) -> RunConfig:
     config = RunConfig.load(run)
+    if processes != config.processes:
+        start = f"torchrun --nproc-per-node {config.processes} -m fastpose train"
+        raise UserError(
+            f"{run}: was started with {_count(config.processes)}, not {_count(processes)}; resume "
+            f"it with {start if config.processes > 1 else 'fastpose train'}, or name another folder"
+        )
     # A recipe as it is in the registry means: the run's, whatever fields were set when it began.
     if recipe is not None and recipe != RECIPES.get(config.recipe.name):
         asked, stored = recipe_to_dict(_absolute_files(recipe)), recipe_to_dict(config.requested)
@@ -96,7 +112,7 @@ def _resumed(
                 f"{run}: was started with another recipe ({difference(stored, asked)}); resume it "
                 "without --set, or name another folder"
             )
-    return dataclasses.replace(
+    return replace(
         config,
         data=Path(data).absolute() if data is not None else config.data,
         prior=tuple(Path(path).absolute() for path in prior) or config.prior,
@@ -105,15 +121,19 @@ def _resumed(
     )
 
 
+def _count(processes: int) -> str:
+    return f"{processes} process{'es' if processes > 1 else ''}"
+
+
 def _absolute_files(recipe: Recipe) -> Recipe:
     """Files that the recipe names, as they are to be found from any working directory."""
     weights, fit = recipe.model.feature_weights, recipe.prior.fit
     if weights:
-        model = dataclasses.replace(recipe.model, feature_weights=str(Path(weights).absolute()))
-        recipe = dataclasses.replace(recipe, model=model)
+        model = replace(recipe.model, feature_weights=str(Path(weights).absolute()))
+        recipe = replace(recipe, model=model)
     if fit:
-        prior = dataclasses.replace(recipe.prior, fit=str(Path(fit).absolute()))
-        recipe = dataclasses.replace(recipe, prior=prior)
+        prior = replace(recipe.prior, fit=str(Path(fit).absolute()))
+        recipe = replace(recipe, prior=prior)
     return recipe
 
 
@@ -143,24 +163,77 @@ def remove_run(run: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def fit_to_clips(
-    config: RunConfig, run: Path, prior: PosePrior, clips: ClipStore, *, wanted: bool
-) -> tuple[RunConfig, PosePrior]:
+@dataclass(frozen=True)
+class Opened:
+    """What a configuration names, found to be usable."""
+
+    config: RunConfig
+    state: TrainState
+    clips: ClipStore
+    pairs: FramePairs
+    poses: PosePrior
+
+    def sources(self) -> Sources:
+        """Where batches come from."""
+        return Sources(self.pairs, self.poses, self.config.recipe.augmentation)
+
+
+def open_all(
+    config: RunConfig, run: Path, device: torch.device, world: World, console: Console
+) -> Opened:
+    """Open everything that training needs; writes nothing. The state is that of step 0.
+
+    Raises:
+        UserError: whatever is wrong with recipe, clips or poses.
+    """
+    torch.set_num_threads(config.threads)
+    state = make_state(config, device, world, console)
+    clips, recipe = config.open_clips(), config.recipe
+    pairs = FramePairs(
+        clips, min_gap=recipe.min_gap, max_gap=recipe.max_gap, by_frames=recipe.by_frames
+    )
+    return Opened(config, state, clips, pairs, config.open_prior(run))
+
+
+def make_state(
+    config: RunConfig, device: torch.device, world: World, console: Console
+) -> TrainState:
+    """The state at step 0; what the model warns of becomes a line on ``console``."""
+    recipe = config.recipe
+    torch.manual_seed(recipe.seed)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        model: nn.Module = build_model(recipe, config.skeleton)
+    for note in notes:
+        console.print(f"note: {note.message}", markup=False)
+    return TrainState(
+        model,
+        recipe.stages,
+        ema_decay=recipe.ema_decay,
+        precision=recipe.precision,
+        seed=recipe.seed,
+        device=device,
+        world=world,
+        batch_norm=recipe.batch_norm,
+    )
+
+
+def fit_to_clips(opened: Opened, run: Path, *, wanted: bool) -> Opened:
     """Put the prior's fitted table into ``run`` and name it in the configuration.
 
     Args:
         wanted: fit now; otherwise only a table that the recipe names is copied.
     """
-    recipe = config.recipe
-    path = run / PRIOR_FIT
+    config, prior = opened.config, opened.poses
+    recipe, path = config.recipe, run / PRIOR_FIT
     if wanted:
-        fitted = fit_prior(prior, clips, path, seed=recipe.seed).config
+        fitted = fit_prior(prior, opened.clips, path, seed=recipe.seed).config
     elif recipe.prior.fit:
         fitted = recipe.prior
         with explained(path, PRIOR_FIT):
             replace_file(path, Path(recipe.prior.fit).read_bytes())
     else:
-        return config, prior
-    prior = PosePrior(config.skeleton, dataclasses.replace(fitted, fit=str(path)), prior.bank)
-    recipe = dataclasses.replace(recipe, prior=dataclasses.replace(fitted, fit=PRIOR_FIT))
-    return dataclasses.replace(config, recipe=recipe), prior
+        return opened
+    prior = PosePrior(config.skeleton, replace(fitted, fit=str(path)), prior.bank)
+    recipe = replace(recipe, prior=replace(fitted, fit=PRIOR_FIT))
+    return replace(opened, config=replace(config, recipe=recipe), poses=prior)

@@ -8,6 +8,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+from fastpose.training.world import World
+
 _HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -25,6 +27,13 @@ class StopSignals:
     def exit_code(self) -> int:
         """130 after SIGINT, 143 after SIGTERM, else 0."""
         return 0 if self.received is None else 128 + self.received
+
+    def asked(self, world: World) -> bool:
+        """Whether a signal has reached any process of ``world``; it then counts as received."""
+        number = world.agree(self.received or 0)
+        if number:
+            self.received = signal.Signals(number)
+        return number > 0
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:

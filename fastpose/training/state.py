@@ -12,7 +12,8 @@ from fastpose.errors import UserError, nearest
 from fastpose.training.batches import SOURCES, RngStates, initial_rng_states, stage_at
 from fastpose.training.ema import Ema
 from fastpose.training.metrics import MetricSums
-from fastpose.training.phases import OptimizerConfig, Phase, Stage
+from fastpose.training.phases import SYNCHRONISED, OptimizerConfig, Phase, Stage
+from fastpose.training.world import SINGLE, World, attach
 
 
 def lr_factor(stage: Stage, stage_step: int) -> float:
@@ -24,7 +25,7 @@ def lr_factor(stage: Stage, stage_step: int) -> float:
     return 1.0 + share * (stage.lr_final - 1.0)
 
 
-def check_stages(model: nn.Module, stages: Sequence[Stage]) -> None:
+def check_stages(model: nn.Module, stages: Sequence[Stage], processes: int = 1) -> None:
     """UserError where a stage asks for what ``model`` or the loop does not have."""
     if sum(stage.steps for stage in stages) < 1 or any(stage.steps < 0 for stage in stages):
         raise UserError("the recipe's stages must have 0 or more steps each, 1 or more in all")
@@ -33,6 +34,12 @@ def check_stages(model: nn.Module, stages: Sequence[Stage]) -> None:
         where = f"stage '{stage.name}'"
         if stage.batch_size < 1:
             raise UserError(f"{where}: batch_size must be 1 or more, not {stage.batch_size}")
+        if stage.batch_size % processes:
+            raise UserError(
+                f"{where}: {processes} processes cannot share its batch_size {stage.batch_size} "
+                f"equally; start a number that divides it, or --set stages.{stage.name}."
+                f"batch_size={-(-stage.batch_size // processes) * processes}"
+            )
         if not 0.0 <= stage.decay_from <= 1.0:
             raise UserError(f"{where}: decay_from must lie in [0, 1], not {stage.decay_from}")
         if not stage.needs or set(stage.needs) - set(SOURCES):
@@ -75,9 +82,11 @@ class TrainState:
         precision: see ``fastpose.training.precision``.
         seed: of the generators that draw batches.
         device: where to train.
+        world: the processes that train it together.
+        batch_norm: see ``fastpose.recipes.base.Recipe``.
 
     Raises:
-        UserError: a stage does not fit the model.
+        UserError: a stage does not fit the model, or the processes.
     """
 
     def __init__(
@@ -89,16 +98,18 @@ class TrainState:
         precision: str = "float32",
         seed: int,
         device: torch.device | str = "cpu",
+        world: World = SINGLE,
+        batch_norm: str = SYNCHRONISED,
     ) -> None:
-        if not 0.0 <= ema_decay < 1.0:
-            raise UserError(f"ema_decay must lie in [0, 1), not {ema_decay}")
-        check_stages(model, stages)
+        check_stages(model, stages, world.processes)
         self.device = torch.device(device)
         self.precision = precision
         self.stages = tuple(stages)
         self.total_steps = sum(stage.steps for stage in stages)
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model.train().requires_grad_(False)
+        self.world = world
+        self._local_statistics = attach(self.model, world, batch_norm=batch_norm)
         self.ema = Ema(self.model, ema_decay)
         self.step = 0
         self.rng_states: RngStates = initial_rng_states(seed)
@@ -152,6 +163,18 @@ class TrainState:
         if self.step >= self.total_steps:
             return True
         return self.step > 0 and self.position()[1] == 0
+
+    def step_taken(self, stage_step: int) -> None:
+        """Move the average towards the model after step ``stage_step`` (from 0) of a stage."""
+        self.world.average_(self._local_statistics)
+        self.ema.update(stage_step)
+
+    def require_same(self) -> None:
+        """UserError where a tensor has come to differ between the processes."""
+        if self.world.processes > 1:
+            averages = {f"average of {k}": v for k, v in self.ema.module().state_dict().items()}
+            tensors = self.model.state_dict() | self.optimizer_tensors()
+            self.world.require_same(tensors | averages)
 
     def optimizer_tensors(self) -> dict[str, Tensor]:
         """Every tensor of the optimizers as ``phase/parameter/quantity``."""

@@ -22,10 +22,10 @@ class SlowFrames(RandomFrames):
     """Steps of 50 ms, so that a signal falls within one."""
 
     def sample(
-        self, batch: int, rng: np.random.Generator
+        self, batch: int, rng: np.random.Generator, share: slice = slice(None)
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         time.sleep(0.05)
-        return super().sample(batch, rng)
+        return super().sample(batch, rng, share)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

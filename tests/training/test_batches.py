@@ -63,8 +63,8 @@ def test_the_thread_is_one_batch_ahead_and_the_states_are_not() -> None:
     drawn = threading.Semaphore(0)
 
     class Counting(RandomFrames):
-        def sample(self, batch: int, rng: np.random.Generator):
-            result = super().sample(batch, rng)
+        def sample(self, batch, rng, share=slice(None)):
+            result = super().sample(batch, rng, share)
             drawn.release()
             return result
 
@@ -88,7 +88,7 @@ def test_nothing_is_drawn_beyond_the_last_step() -> None:
 
 def test_an_error_of_a_source_is_raised_where_its_batch_is_asked_for() -> None:
     class Broken(RandomFrames):
-        def sample(self, batch: int, rng: np.random.Generator):
+        def sample(self, batch, rng, share=slice(None)):
             raise UserError("clip 'x': cannot be read")
 
     sources = Sources(Broken(), SOURCES.poses)

@@ -3,68 +3,67 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
 
 from fastpose.data.clips import ClipWriter
-from fastpose.data.frame_pairs import FramePairs
 from fastpose.training.plan import describe_plan
-from fastpose.training.run import make_state
+from fastpose.training.run_start import Opened, open_all
+from fastpose.training.world import SINGLE
 from tests.training.small_run import make_clips, make_prior, quiet, small_recipe
 from tests.training.test_run_config import make_config
 
 
-def test_the_plan_names_model_data_stages_and_outputs(tmp_path: Path) -> None:
-    config = make_config(
-        data=make_clips(tmp_path / "clips"), prior=(make_prior(tmp_path / "prior.npz"),)
-    )
-    import torch
+def opened(run: Path, **changes: Any) -> Opened:
+    return open_all(make_config(**changes), run, torch.device("cpu"), SINGLE, quiet())
 
-    state = make_state(config, torch.device("cpu"), quiet())
-    clips = config.open_clips()
-    run = tmp_path / "run"
-    lines = describe_plan(
-        config,
-        run,
-        state,
-        clips,
-        FramePairs(clips),
-        config.open_prior(run),
-        stop=5,
-        fit_prior=True,
-    )
-    text = "\n".join(lines)
+
+def test_the_plan_names_model_data_stages_and_outputs(tmp_path: Path) -> None:
+    run, clips = tmp_path / "run", make_clips(tmp_path / "clips")
+    found = opened(run, data=clips, prior=(make_prior(tmp_path / "prior.npz"),))
+    text = "\n".join(describe_plan(found, run, stop=5, fit_prior=True))
     assert "recipe keypointgan, skeleton limbs12, seed 0" in text
     assert "clips: 2 with 12 frames of 64 x 64 (" in text
     assert "recordings 1" in text and "to be fitted to the clips" in text
     assert "stage main: 6 steps of batch 2, phases generator, discriminator, regressor" in text
     assert "stops after 5 of 10 steps" in text
     assert f"writes to {run} (" in text and "device cpu, 2 threads" in text
-    total = sum(p.numel() for p in state.model.parameters())
+    total = sum(p.numel() for p in found.state.model.parameters())
     assert f"model: {total} parameters (translator " in text
     assert not run.exists()
 
 
 def test_clips_that_are_too_short_are_counted(tmp_path: Path) -> None:
     import numpy as np
-    import torch
 
     frames = np.zeros((3, 64, 64, 3), np.uint8)
     with ClipWriter(tmp_path / "clips", 64) as writer:
         writer.add("long", frames, fps=10.0)
         writer.add("short", frames[:1], fps=10.0)
-    config = make_config(
-        data=tmp_path / "clips", prior=(make_prior(tmp_path / "prior.npz"),), recipe=small_recipe()
-    )
-    state = make_state(config, torch.device("cpu"), quiet())
-    clips = config.open_clips()
-    lines = describe_plan(
-        config,
-        tmp_path,
-        state,
-        clips,
-        FramePairs(clips),
-        config.open_prior(tmp_path),
-        stop=10,
-        fit_prior=False,
-    )
+    prior = make_prior(tmp_path / "prior.npz")
+    found = opened(tmp_path, data=tmp_path / "clips", prior=(prior,))
+    lines = describe_plan(found, tmp_path, stop=10, fit_prior=False)
     assert any("64 x 64, 1 of them too short" in line for line in lines)
     assert not any("stops after" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (("checkpoint_every=7",), "every 7 steps, a sheet every 100 steps"),
+        (("checkpoint_every=0", "sheet_every=0"), "at stages' ends, no sheets"),
+    ],
+)
+def test_how_often_something_is_written(tmp_path: Path, pairs: tuple[str, ...], said: str) -> None:
+    clips, prior = make_clips(tmp_path / "clips"), make_prior(tmp_path / "prior.npz")
+    found = opened(tmp_path, data=clips, prior=(prior,), recipe=small_recipe(*pairs))
+    assert said in describe_plan(found, tmp_path, stop=10, fit_prior=False)[-1]
+
+
+def test_several_processes_are_named(tmp_path: Path) -> None:
+    clips, prior = make_clips(tmp_path / "clips"), make_prior(tmp_path / "prior.npz")
+    found = opened(tmp_path, data=clips, prior=(prior,), processes=4)
+    text = "\n".join(describe_plan(found, tmp_path, stop=10, fit_prior=False))
+    assert "2 threads in each of 4 processes, batch norm synchronised" in text

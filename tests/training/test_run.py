@@ -16,6 +16,7 @@ from fastpose.training import run as module
 from fastpose.training.checkpoint import load_model
 from fastpose.training.run_lock import RunLock
 from tests.training.small_run import make_clips, make_prior, small_recipe, start
+from tests.training.tiny import make_state
 
 
 def names(folder: Path) -> list[str]:
@@ -196,5 +197,5 @@ def test_steps_must_be_some(tmp_path: Path) -> None:
 
 def test_a_damaged_environment_file_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / module.ENVIRONMENT).write_text("{")
-    module._note_session(tmp_path, torch.device("cpu"))
+    module._note_session(tmp_path, make_state())
     assert len(json.loads((tmp_path / module.ENVIRONMENT).read_text())["sessions"]) == 1

@@ -27,6 +27,7 @@ def make_config(**changes: Any) -> RunConfig:
         prior=(Path("a.npz"), Path("b")),
         device="cpu",
         threads=2,
+        processes=1,
     )
     return dataclasses.replace(config, **changes)
 
@@ -50,6 +51,7 @@ CHANGES: list[tuple[Callable[[dict], object], str]] = [
     (lambda c: c.update(version=9), "version 9, expected"),
     (lambda c: c.pop("prior"), "is damaged"),
     (lambda c: c.update(threads="many"), "is damaged"),
+    (lambda c: c.pop("processes"), "is damaged"),
     (lambda c: c.update(skeleton={}), "skeleton description"),
     (lambda c: c["recipe"].update(sede=1), "no field 'sede'; did you mean 'seed'"),
     (lambda c: c["recipe"]["model"].update(image_size=63), "model.image_size"),

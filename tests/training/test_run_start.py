@@ -15,7 +15,7 @@ from fastpose.errors import UserError
 from fastpose.recipes import get_recipe, override
 from fastpose.training import run_start
 from fastpose.training.run_config import PRIOR_FIT, RunConfig
-from fastpose.training.run_start import configure, fit_to_clips, remove_run
+from fastpose.training.run_start import Opened, configure, fit_to_clips, remove_run
 from tests.training.small_run import make_clips, make_prior, small_recipe
 
 
@@ -27,6 +27,7 @@ def ask(run: Path, recipe: Any = "small", **changes: Any) -> RunConfig:
         "overwrite": False,
         "device": torch.device("cpu"),
         "threads": 1,
+        "processes": 1,
         **changes,
     }
     data, prior = options.pop("data"), options.pop("prior")
@@ -106,6 +107,24 @@ def test_a_resumed_run_refuses_another_recipe(tmp_path: Path) -> None:
         ask(run, get_recipe("keypointgan-demo"), resume=True)
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "message"),
+    [
+        (1, 2, "was started with 1 process, not 2 processes; resume it with fastpose train, or"),
+        (4, 2, "4 processes, not 2 processes; resume it with torchrun --nproc-per-node 4 -m "),
+        (2, 1, "was started with 2 processes, not 1 process; resume it with torchrun"),
+    ],
+)
+def test_a_resumed_run_needs_as_many_processes(
+    tmp_path: Path, before: int, now: int, message: str
+) -> None:
+    run = make(tmp_path / "run")
+    ask(run, processes=before).save(run)
+    with pytest.raises(UserError, match=message):
+        ask(run, None, processes=now, resume=True)
+    assert ask(run, None, processes=before, resume=True).processes == before
+
+
 def test_only_what_a_run_wrote_is_removed(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
     for name in ("config.json", "metrics.jsonl", "notes.txt", "lock"):
@@ -119,18 +138,19 @@ def test_only_what_a_run_wrote_is_removed(tmp_path: Path) -> None:
     assert (outside / "precious").exists()
 
 
-def opened(tmp_path: Path, config: RunConfig) -> tuple[PosePrior, ClipStore]:
+def opened(tmp_path: Path, config: RunConfig) -> Opened:
     prior = PosePrior.from_path(make_prior(tmp_path / "prior.npz"), config.skeleton)
-    return prior, ClipStore.open(make_clips(tmp_path / "clips"))
+    clips = ClipStore.open(make_clips(tmp_path / "clips"))
+    return Opened(config, None, clips, None, prior)  # type: ignore[arg-type]
 
 
 def test_a_fit_is_kept_in_the_run_and_named_within_it(tmp_path: Path, monkeypatch) -> None:
     config, run = ask(tmp_path / "run"), make(tmp_path / "run")
-    prior, clips = opened(tmp_path, config)
+    found = opened(tmp_path, config)
     asked = []
 
     class Fit:
-        config = dataclasses.replace(prior.config, framing="standing", height=0.5, fit="x")
+        config = dataclasses.replace(found.poses.config, framing="standing", height=0.5, fit="x")
 
     def fake(prior: PosePrior, clips: ClipStore, path: Path, *, seed: int) -> Fit:
         asked.append((path, seed))
@@ -138,20 +158,21 @@ def test_a_fit_is_kept_in_the_run_and_named_within_it(tmp_path: Path, monkeypatc
         return Fit()
 
     monkeypatch.setattr(run_start, "fit_prior", fake)
-    fitted, poses = fit_to_clips(config, run, prior, clips, wanted=True)
+    after = fit_to_clips(found, run, wanted=True)
+    fitted, poses = after.config, after.poses
     assert asked == [(run / PRIOR_FIT, 0)]
     assert fitted.recipe.prior.fit == PRIOR_FIT and fitted.recipe.prior.height == 0.5
     assert fitted.requested == config.requested
-    assert poses.config.fit == str(run / PRIOR_FIT) and poses.bank is prior.bank
+    assert poses.config.fit == str(run / PRIOR_FIT) and poses.bank is found.poses.bank
 
 
 def test_a_table_that_the_recipe_names_is_copied(tmp_path: Path) -> None:
     (tmp_path / "table.npz").write_bytes(b"table")
     recipe = override(small_recipe(), [f"prior.fit={tmp_path / 'table.npz'}"])
     config, run = ask(tmp_path / "run", recipe), make(tmp_path / "run")
-    prior, clips = opened(tmp_path, config)
-    copied, _ = fit_to_clips(config, run, prior, clips, wanted=False)
+    found = opened(tmp_path, config)
+    copied = fit_to_clips(found, run, wanted=False).config
     assert (run / PRIOR_FIT).read_bytes() == b"table"
     assert copied.recipe.prior.fit == PRIOR_FIT
-    plain = ask(tmp_path / "other")
-    assert fit_to_clips(plain, run, prior, clips, wanted=False) == (plain, prior)
+    plain = dataclasses.replace(found, config=ask(tmp_path / "other"))
+    assert fit_to_clips(plain, run, wanted=False) is plain

@@ -90,12 +90,6 @@ def test_stages_that_do_not_fit_are_refused(changes: dict, message: str) -> None
         check_stages(TinyModel(), [dataclasses.replace(STAGES[0], **changes)])
 
 
-@pytest.mark.parametrize("decay", [-0.1, 1.0])
-def test_an_average_that_would_not_move_is_refused(decay: float) -> None:
-    with pytest.raises(UserError, match="ema_decay"):
-        TrainState(TinyModel(), STAGES, ema_decay=decay, seed=0)
-
-
 def test_optimizer_tensors_of_another_shape_or_stage_are_refused() -> None:
     state = make_state()
     state.step = 9

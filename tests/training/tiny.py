@@ -69,10 +69,10 @@ class RandomFrames:
     """Frames that are a function of the generator alone."""
 
     def sample(
-        self, batch: int, rng: np.random.Generator
+        self, batch: int, rng: np.random.Generator, share: slice = slice(None)
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        frames = rng.integers(0, 256, (2, batch, SIZE, SIZE, 3), dtype=np.uint8)
-        return frames[0], frames[1], np.stack([np.arange(batch)] * 2, axis=1)
+        frames = rng.integers(0, 256, (2, batch, SIZE, SIZE, 3), dtype=np.uint8)[:, share]
+        return frames[0], frames[1], np.stack([np.arange(batch)[share]] * 2, axis=1)
 
 
 class RandomPoses:
