@@ -20,11 +20,17 @@ def _problem(operator):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_strided_inputs(owner, operator, layout):
+def test_strided_inputs(owner, operator, layout, gradients):
     problem = _problem(operator)
-    strided = problem.with_tensors(LAYOUTS[layout])
+    expected, expected_found = gradients(owner, operator, problem)
+    strided = problem.with_tensors(lambda t: LAYOUTS[layout](t).requires_grad_())
     assert any(not t.is_contiguous() for t in strided.tensors())
-    assert torch.equal(owner(operator, strided), owner(operator, problem))
+    output = owner(operator, strided)
+    assert torch.equal(output.detach().cpu(), expected)
+    weights = torch.cos(torch.arange(output.numel(), dtype=torch.float64))
+    output.backward(weights.reshape(output.shape).to(output))
+    for leaf, want in zip(strided.tensors(), expected_found, strict=True):
+        assert torch.equal(leaf.grad, want)
 
 
 def test_expanded_inputs(owner, operator, gradients):

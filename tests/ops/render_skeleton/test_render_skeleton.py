@@ -104,6 +104,14 @@ def test_five_hundred_limbs(kernel, reference):
         assert near > 0.999  # some of the many pixels lie between two limbs
 
 
+@pytest.mark.parametrize("limbs", [((0, 1), (2, 3)), ((4, 5), (2, 3), (0, 1))])
+def test_the_first_of_equal_limbs_gets_the_gradient(owner, limbs):
+    near, far = [[-0.5, -0.2], [0.6, 0.3]], [[-0.9, 0.9], [0.9, 0.9]]
+    _, grad = grads(owner, torch.tensor([near + near + far]), limbs, (20, 37))
+    first, second = limbs[-2:]
+    assert (grad[0, first].abs() > 1).all() and (grad[0, second] == 0).all()
+
+
 # --- invariants -----------------------------------------------------------------------------------
 
 # In steps, so that a limb does not lose or gain its direction by being moved.
@@ -183,6 +191,16 @@ def test_compiles_inside_a_model():
     torch.testing.assert_close(*results)
 
 
+@pytest.mark.parametrize(("dtype", "dropped"), [(torch.bfloat16, 16), (torch.float16, 13)])
+def test_narrow_results_are_rounded_to_even(kernel, dtype, dropped):
+    points = some_points(1)
+    plain = draw(kernel, points, CHAIN, 1024, sharpness=3.0)
+    digits = plain.view(torch.int32) & (1 << dropped) - 1
+    assert (digits == 1 << dropped - 1).sum() > 2  # as far from one narrow number as from the next
+    narrow = draw(kernel, points, CHAIN, 1024, sharpness=3.0, dtype=dtype)
+    assert torch.equal(narrow, plain.to(dtype))
+
+
 def test_half_gradients_of_every_kind(kernel, reference):
     """Subnormal, negative, large and tiny numbers arrive as they are."""
     points = some_points(1)
@@ -203,6 +221,7 @@ def test_half_gradients_of_every_kind(kernel, reference):
     "wrong",
     [
         {"plan": torch.tensor([0, 1, 0, 1, 2, 0, 9], dtype=torch.int32)},  # joint 9 of 2
+        {"plan": torch.tensor([0, 1, 0, 1, 2, 0, 2], dtype=torch.int32)},
         {"plan": torch.tensor([0, 1, 0, 1, 2, 0, -1], dtype=torch.int32)},
         {"plan": torch.tensor([0, 1, 0, 1, 7, 0, 1], dtype=torch.int32)},
         {"plan": torch.tensor([0, 2, 0, 1, 2, 0, 1], dtype=torch.int32)},
