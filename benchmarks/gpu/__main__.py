@@ -49,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report.values[name] = {"error": f"{type(error).__name__}: {str(error)[:2000]}"}
         report.values[name]["stage_seconds"] = round(time.monotonic() - began, 1)
         report.write()
+    if "grid" in chosen.only:
+        from benchmarks.gpu.cases import GOALS
+
+        report.values["goals"] = reached(report.values, GOALS)
+        report.write()
     print(table(report.values))
     print(f"wrote {report.path}")
     return 1 if failures(report.values) else 0
@@ -190,8 +195,33 @@ def table(values: dict[str, Any]) -> str:
         lines.append(
             f"tests: {tests['passed']} passed, {tests['failed']} failed, {tests['skipped']} skipped"
         )
+    for goal in values.get("goals", ()):
+        verdict = {True: "reached", False: "MISSED", None: "not measured"}[goal["reached"]]
+        wanted = f"at least {goal['must']}x {goal['against']}"
+        lines.append(f"{goal['row']}, {goal['what']}: {goal['times']}x, {wanted}: {verdict}")
     lines += [f"WRONG: {text}" for text in failures(values)]
     return "\n".join(lines)
+
+
+def reached(values: dict[str, Any], goals: Sequence[Any]) -> list[dict[str, Any]]:
+    """Of each goal what was measured: a ratio, and whether it is enough; None: not measured."""
+    found = []
+    for goal in goals:
+        rows = [
+            row
+            for case in (values.get("grid") or {}).get("cases", ())
+            if case["case"] == str(goal.case)
+            for row in case["rows"]
+            if row["what"] == goal.what and "cold_us" in row and row["right"]
+        ]
+        against = [r for r in rows if goal.against in (r["group"], r["contender"])]
+        best = min(against, key=lambda r: r["cold_us"]["median"], default=None)
+        times = best["times_fastpose"]["of_medians"] if best else None
+        entry = {"row": goal.row, "what": goal.what, "against": goal.against, "times": times}
+        entry["must"] = goal.must
+        entry["reached"] = None if times is None else times >= goal.must
+        found.append(entry)
+    return found
 
 
 def _line(case: dict[str, Any], what: str) -> str:

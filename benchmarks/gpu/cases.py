@@ -5,15 +5,19 @@ The goals stand next to the peers they are about; a case without a goal is publi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
+from benchmarks.ops.bench_soft_argmax import JOINT, MARGINAL
+from benchmarks.ops.bench_warp_templates import FIXED
 from benchmarks.ops.declare import BOTH, COMPILED, FORWARD, PAPER, Case, Goal
 
 Skeleton = partial(Case, counted="E")
 S16, S64 = Skeleton(16), Skeleton(64)
 S256, S512 = Skeleton(64, 256), Skeleton(64, 512)
 DENSE, DENSEST = Skeleton(64, count=120), Skeleton(64, count=496)
-MAPS, TINY = Case(64, 256, 17), Case()
+JOINT_MAPS, MARGINAL_MAPS = (Case(64, 256, 17, kind=k) for k in (JOINT, MARGINAL))
+BLOBS = Case(64, 256, 18, kind=FIXED)
 
 CASES: dict[str, tuple[Case, ...]] = {
     "render_skeleton": (
@@ -25,8 +29,14 @@ CASES: dict[str, tuple[Case, ...]] = {
         DENSEST,
         Skeleton(64, 256, dtype="bfloat16"),
     ),
+    "soft_argmax": (JOINT_MAPS, MARGINAL_MAPS, Case(64, 16, 17, kind=MARGINAL)),
+    "warp_templates": (BLOBS, replace(BLOBS, dtype="bfloat16", channels_last=True)),
 }
-REHEARSED = {"render_skeleton": (Skeleton(1, 16, 4),)}
+REHEARSED = {
+    "render_skeleton": (Skeleton(1, 16, 4),),
+    "soft_argmax": (Case(1, 16, 2, kind=JOINT),),
+    "warp_templates": (Case(1, 16, 2, kind=FIXED),),
+}
 GOALS: tuple[Goal, ...] = (
     Goal("skeleton, batch 16", S16, BOTH, PAPER, 60, 100),
     Goal("skeleton, batch 16, forward", S16, FORWARD, COMPILED, 1.5, 3),
@@ -37,5 +47,9 @@ GOALS: tuple[Goal, ...] = (
     Goal("skeleton, 512x512", S512, BOTH, PAPER, 250, 400),
     Goal("skeleton, 512x512", S512, BOTH, COMPILED, 20, 50),
     Goal("skeleton, 120 limbs", DENSE, BOTH, PAPER, 200, 500),
-    Goal("skeleton, 496 limbs", DENSEST, BOTH, COMPILED, 20, 20),
+    Goal("skeleton, 496 limbs", DENSEST, BOTH, COMPILED, 20),
+    Goal("soft-argmax", JOINT_MAPS, BOTH, "softmax + marginals", 2.4),
+    Goal("soft-argmax, grid", JOINT_MAPS, BOTH, "grid product", 4.5),
+    Goal("soft-argmax", JOINT_MAPS, BOTH, COMPILED, 1.3, 1.8),
+    Goal("bilinear warp", BLOBS, BOTH, "kornia warp_affine", 12),
 )

@@ -18,12 +18,23 @@ from torch import Tensor
 from benchmarks.gpu import clock
 from benchmarks.harness import ratio
 from benchmarks.ops import compare
-from benchmarks.ops.declare import BOTH, COMPILED, FORWARD, OURS, Benchmark, Case, Drawer, Problem
+from benchmarks.ops.declare import (
+    BOTH,
+    COMPILED,
+    EAGER,
+    FORWARD,
+    OURS,
+    Benchmark,
+    Case,
+    Drawer,
+    Problem,
+)
 from benchmarks.ops.gate import gate, right
 from fastpose.ops.registry import OPERATORS, has_triton
 
 TRITON = f"{OURS}, triton"
 SLICE = f"{OURS}, out= slice of channels-last"
+NAIVE = "naive Triton"
 ROUNDS = 30
 
 
@@ -39,12 +50,33 @@ def drawers(
     if problem.image and OPERATORS[operator].into is not None:
         found[SLICE] = _into_a_slice(draw, problem, case, device)
     groups = dict.fromkeys(found, OURS)
+    simple = naive(operator, problem, case) if device.type == "cuda" else None
+    if simple is not None:
+        found[NAIVE], groups[NAIVE] = simple, EAGER
     for name, peer in problem.peers.items():
         found[name], groups[name] = peer.draw, peer.group
         for mode in peer.modes if compile_peers else ():
             label = compare.compiled_name(name, mode)
             found[label], groups[label] = compare.compiled(peer.draw, mode), COMPILED
     return found, groups
+
+
+def naive(operator: str, problem: Problem, case: Case) -> Drawer | None:
+    """The naive Triton kernel for the same call; None where nobody would write that one."""
+    from benchmarks.ops import naive_triton, naive_triton_warp
+
+    args, keywords = problem.sample.args, problem.sample.kwargs
+    if operator == "render_skeleton":
+        limbs = torch.tensor(args[1], dtype=torch.int32, device=args[0].device)
+        fall_off = keywords["sharpness"], keywords["eps"]
+        return lambda points: naive_triton.render_skeleton(points, limbs, case.size, *fall_off)
+    if operator == "render_gaussians" and len(args) == 3:
+        return lambda mean, covariance: naive_triton.render_gaussians(mean, covariance, case.size)
+    if operator == "soft_argmax" and keywords["mode"] == "joint":
+        return naive_triton.soft_argmax
+    if operator == "warp_templates" and problem.wanted == (1,):
+        return lambda affine: naive_triton_warp.warp_templates(args[0], affine, case.size)
+    return None
 
 
 def _into_a_slice(ours: Drawer, problem: Problem, case: Case, device: torch.device) -> Drawer:
