@@ -5,10 +5,11 @@ the last. Images are (B, C, H, W) in [0, 1].
 """
 
 from fastpose import _native
+from fastpose.ops.render_gaussians import render_gaussians
 from fastpose.ops.render_skeleton import render_skeleton
 from fastpose.ops.soft_argmax import soft_argmax
 from fastpose.ops.warp_templates import warp_templates
 
 _native.load()
 
-__all__ = ["render_skeleton", "soft_argmax", "warp_templates"]
+__all__ = ["render_gaussians", "render_skeleton", "soft_argmax", "warp_templates"]
