@@ -30,8 +30,6 @@ FASTPOSE_HD double maximum(double a, double b) { return a > b ? a : b; }
 #endif
 FASTPOSE_HD float square_root(float a) { return sqrtf(a); }
 FASTPOSE_HD double square_root(double a) { return sqrt(a); }
-FASTPOSE_HD float exponential_of(float a) { return expf(a); }
-FASTPOSE_HD double exponential_of(double a) { return exp(a); }
 
 // --- pixels --------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@
 //
 // Gradient. I = f(min over limbs of |u - c|^2); only the nearest limb counts. How c slides along
 // the limb does not matter, because there |u - c| is stationary or the clamp holds c. With k =
-// dL/dI * -2 dI/d(|u - c|^2) (see `fall_off_slope`) and t = on_axis / |b - a|:
+// dL/dI * -2 dI/d(|u - c|^2) and t = on_axis / |b - a|:
 //     dL/da += k (1 - t) (u - c) + k (beside past_along / |b - a|) n
 //     dL/db += k      t  (u - c) - k (beside past_along / |b - a|) n
 // (the last terms: moving an end across turns the rectangle). past_along is not 0 only where t is 0
@@ -94,21 +94,6 @@ FASTPOSE_HD Nearest<V> nearest_point(V along, V across, V length, V half_width) 
 template <typename V>
 FASTPOSE_HD V squared_distance(const Nearest<V>& near) {
   return multiply_add(near.past_along, near.past_along, near.past_across * near.past_across);
-}
-
-// I of the smallest squared distance of a pixel; infinite (no limb at all) gives 0.
-template <int kProfile, typename T>
-FASTPOSE_HD T fall_off(T squared, T sharpness, T eps) {
-  if (kProfile == gaussian) return exponential_of(-sharpness * squared);
-  return exponential_of(-sharpness * square_root(squared + eps));
-}
-
-// -2 dI/d(squared).
-template <int kProfile, typename T>
-FASTPOSE_HD T fall_off_slope(T squared, T sharpness, T eps) {
-  if (kProfile == gaussian) return 2 * sharpness * exponential_of(-sharpness * squared);
-  const T distance = square_root(squared + eps);
-  return sharpness * exponential_of(-sharpness * distance) / distance;
 }
 
 // --- gradient of one limb ------------------------------------------------------------------------
