@@ -17,6 +17,16 @@ __device__ __forceinline__ int64_t offset_of(const Image& image, int64_t b, int6
   return b * image.stride[0] + c * image.stride[1] + y * image.stride[2] + x * image.stride[3];
 }
 
+// The same pointer, of which the compiler does not know how it came about: else it may work that
+// out anew at every use. It forgets, too, that the memory is global: read it with __ldg.
+template <typename P>
+__device__ __forceinline__ P* settled(P* pointer) {
+#if defined(__CUDACC__)
+  asm("" : "+l"(pointer));
+#endif
+  return pointer;
+}
+
 __device__ __forceinline__ float to_float(float a) { return a; }
 __device__ __forceinline__ float to_float(__nv_bfloat16 a) { return __bfloat162float(a); }
 __device__ __forceinline__ float to_float(__half a) { return __half2float(a); }
@@ -36,6 +46,23 @@ struct alignas(sizeof(Pixel) * kCount) Pack {
     return *reinterpret_cast<Pack*>(static_cast<Pixel*>(image.data) + offset);
   }
 };
+
+// Stores 16 bytes with one instruction, which an assignment may become several of.
+template <typename Pixel, int kCount>
+__device__ __forceinline__ void store_pack(Pixel* to, const Pack<Pixel, kCount>& pack) {
+#if defined(__CUDACC__)
+  uint4 bits;
+  static_assert(sizeof(pack) == sizeof(bits));
+  memcpy(&bits, &pack, sizeof(bits));
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};"
+               :
+               : "l"(__cvta_generic_to_global(to)), "r"(bits.x), "r"(bits.y), "r"(bits.z),
+                 "r"(bits.w)
+               : "memory");
+#else
+  *reinterpret_cast<Pack<Pixel, kCount>*>(to) = pack;
+#endif
+}
 
 // One pixel of whatever type the image has.
 template <typename T>

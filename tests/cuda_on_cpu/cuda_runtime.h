@@ -26,6 +26,10 @@ inline int __clz(unsigned value) { return value == 0 ? 32 : __builtin_clz(value)
 inline unsigned __float_as_uint(float value) {
   return cuda_on_cpu::from_bits<unsigned>(cuda_on_cpu::to_bits(value));
 }
+template <typename T>
+T __ldg(const T* from) {
+  return *from;
+}
 inline float __saturatef(float value) { return value > 0 ? (value < 1 ? value : 1.0f) : 0.0f; }
 inline float __double2float_ru(double value) {
   const float nearest = float(value);
@@ -34,6 +38,10 @@ inline float __double2float_ru(double value) {
 template <typename T>
 T min(T a, T b) {
   return a < b ? a : b;
+}
+template <typename T>
+T max(T a, T b) {
+  return a > b ? a : b;
 }
 
 using cudaStream_t = void*;
