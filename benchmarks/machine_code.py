@@ -62,6 +62,18 @@ class Kernel:
         ]
         return [[text for address, text in self.code if a <= address <= b] for a, b in inner]
 
+    def pieces(self) -> list[list[str]]:
+        """The stretches of code between jumps and what they jump to."""
+        targets = {int(j[1], 16) for _, text in self.code if (j := _BRANCH.search(text))}
+        found: list[list[str]] = [[]]
+        for address, text in self.code:
+            if address in targets:
+                found.append([])
+            found[-1].append(text)
+            if re.search(r"\b(BRA|BSYNC|CALL|RET|EXIT)\b", text):
+                found.append([])
+        return found
+
     def search_loop(self) -> list[str]:
         """The loop that tries one limb on a lane's pixels.
 

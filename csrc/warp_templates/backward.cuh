@@ -10,9 +10,9 @@
 namespace fastpose::warp {
 
 // Blocks that a multiprocessor must be able to hold: 96 registers per thread, 128 where pixels are
-// of any type, 168 for double.
+// of any type, 255 for double.
 template <typename T, typename Pixel>
-constexpr int kBackwardBlocks = std::is_same_v<T, double> ? 3
+constexpr int kBackwardBlocks = std::is_same_v<T, double> ? 2
                                 : std::is_void_v<Pixel>   ? 4
                                                           : 5;
 

@@ -20,7 +20,7 @@ from benchmarks.machine_code import (
 from fastpose import _native
 
 ARCHS = {"sm_80", "sm_90", "sm_120"}
-# Registers per thread that the launch bounds of csrc/render_skeleton allow.
+# Registers per thread that the launch bounds of csrc/<operator> allow.
 REGISTERS = {
     "render_skeleton_forward_kernel<": 64,
     "render_skeleton_forward_strided_kernel<float": 64,
@@ -28,6 +28,16 @@ REGISTERS = {
     "render_skeleton_backward_kernel<float": 80,
     "render_skeleton_backward_kernel<double": 168,
     "render_skeleton_backward_finish_kernel<": 64,
+    "warp_templates_forward_kernel<": 64,
+    "warp_templates_forward_strided_kernel<float": 64,
+    "warp_templates_forward_strided_kernel<double": 128,
+    "warp_templates_backward_kernel<float, (float|__)": 96,
+    "warp_templates_backward_kernel<float, void": 128,
+    "warp_templates_backward_kernel<double": 255,
+    "warp_templates_backward_finish_kernel<": 64,
+    "warp_templates_backward_templates_kernel<float, (float|__)": 96,
+    "warp_templates_backward_templates_kernel<float, void": 128,
+    "warp_templates_backward_templates_kernel<double": 255,
 }
 # Instructions that one limb may cost one pixel in float32, in the loop that tries limbs.
 INSTRUCTIONS = {
@@ -43,6 +53,7 @@ MOVES = {
     r"forward_kernel<\w+, \w+>": r"STG\.E\.128",
     r"backward_kernel<float, float, \w+>": r"LDG\.E\.128",
     r"backward_kernel<float, (__half|__nv_bfloat16), \w+>": r"LDG\.E\.64",
+    r"warp_templates_forward_kernel<\w+>": r"STG\.E\.128",
 }
 
 
@@ -118,6 +129,22 @@ def test_clamping_costs_no_instruction(hopper: list[Kernel]) -> None:
         loop = "\n".join(kernel.search_loop())
         assert loop.count("FFMA.SAT") == kernel.pixels, kernel.name
         assert loop.count("FMNMX") == kernel.pixels, kernel.name
+
+
+@pytest.mark.parametrize("pattern", [r"warp_templates_(for|back)ward(_strided)?_kernel<float"])
+def test_the_texels_of_four_pixels_are_on_their_way_together(
+    hopper: list[Kernel], pattern: str
+) -> None:
+    """Where all are there, nothing waits between their loads; at most 20 instructions each, from
+    where the pixel is to its last texel."""
+    for kernel in matching(hopper, pattern):
+        piece = max(kernel.pieces(), key=lambda body: sum("LDG" in text for text in body))
+        assert sum("LDG.E.CONSTANT" in text for text in piece) == 16, kernel.name
+        assert len(piece) <= 4 * 20, kernel.name
+
+
+def test_memory_is_known_to_be_global(hopper: list[Kernel]) -> None:
+    assert [k.name for k in hopper if k.count(r"\b(LD|ST)\.")] == []
 
 
 def test_no_float_atomics(hopper: list[Kernel]) -> None:
