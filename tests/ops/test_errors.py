@@ -31,6 +31,10 @@ def test_there_are_enough_of_them(operator):
     assert {c.error for c in cases} <= {TypeError, ValueError}
 
 
+def test_there_are_many_in_all():
+    assert len(CASES) >= 200
+
+
 def test_an_owner_that_is_not_there_is_refused(operator, monkeypatch):
     sample = samples_of(operator).random_problem(0, torch.float32)
     monkeypatch.setattr(torch._C, "_dispatch_has_kernel_for_dispatch_key", lambda *_: False)
