@@ -74,6 +74,7 @@ struct Plain {
 #else
   friend FASTPOSE_INLINE Plain multiply_add(Plain a, Plain b, Plain c) { return a.v * b.v + c.v; }
 #endif
+  friend FASTPOSE_INLINE Plain reciprocal(Plain a) { return T(1) / a.v; }
   friend FASTPOSE_INLINE Plain square_root(Plain a) { return sqrt(a.v); }
   friend FASTPOSE_INLINE Plain inverse_root(Plain a) { return T(1) / sqrt(a.v); }
   friend FASTPOSE_INLINE Plain power_of_two(Plain a) {
@@ -124,6 +125,9 @@ struct Floats {
   friend FASTPOSE_INLINE Floats maximum(Floats a, Floats b) { return _mm512_max_ps(a.v, b.v); }
   friend FASTPOSE_INLINE Floats multiply_add(Floats a, Floats b, Floats c) {
     return _mm512_fmadd_ps(a.v, b.v, c.v);
+  }
+  friend FASTPOSE_INLINE Floats reciprocal(Floats a) {
+    return _mm512_div_ps(_mm512_set1_ps(1.0f), a.v);
   }
   // Both roots: one Newton step from 14 bits.
   friend FASTPOSE_INLINE Floats inverse_root(Floats a) {
@@ -188,6 +192,9 @@ struct Floats {
   friend FASTPOSE_INLINE Floats multiply_add(Floats a, Floats b, Floats c) {
     return _mm256_fmadd_ps(a.v, b.v, c.v);
   }
+  friend FASTPOSE_INLINE Floats reciprocal(Floats a) {
+    return _mm256_div_ps(_mm256_set1_ps(1.0f), a.v);
+  }
   friend FASTPOSE_INLINE Floats square_root(Floats a) { return _mm256_sqrt_ps(a.v); }
   friend FASTPOSE_INLINE Floats inverse_root(Floats a) {
     return _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_sqrt_ps(a.v));
@@ -238,5 +245,15 @@ struct Floats {
 #else
 using Floats = Plain<float>;
 #endif
+
+// The vector of numbers of type T: several floats, one double.
+template <typename T>
+struct Wide {
+  using type = Plain<T>;
+};
+template <>
+struct Wide<float> {
+  using type = Floats;
+};
 
 }  // namespace fastpose::FASTPOSE_ISA

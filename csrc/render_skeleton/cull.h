@@ -26,15 +26,6 @@ static_assert(kBandRows == kBlockTiles / kBlockColumns * kTileRows);
 static_assert(kTileWidth % Floats::lanes == 0 && kBlockTiles % Floats::lanes == 0);
 constexpr int kCullBlocks = 32;  // from so many limbs on, those far from the whole block go first
 
-template <typename T>
-struct Wide {
-  using type = Plain<T>;
-};
-template <>
-struct Wide<float> {
-  using type = Floats;
-};
-
 // The limbs of one image, one array per field so that a vector holds several limbs.
 template <typename T>
 struct LimbTable {

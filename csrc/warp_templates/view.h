@@ -8,15 +8,6 @@ namespace fastpose::FASTPOSE_ISA {
 namespace {
 
 template <typename T>
-struct Wide {
-  using type = Plain<T>;
-};
-template <>
-struct Wide<float> {
-  using type = Floats;
-};
-
-template <typename T>
 Map<double> map_of(const Warp& warp, int64_t b, int64_t k) {
   const T* row =
       static_cast<const T*>(warp.affine) + b * warp.affine_stride[0] + k * warp.affine_stride[1];

@@ -1,4 +1,4 @@
-"""Differentiable drawing and decoding operators, each with a hand-written backward.
+"""Differentiable drawing, decoding and loss operators, each with a hand-written backward.
 
 Points are normalised, (x, y), corner aligned: -1 is the centre of the first pixel, 1 the centre of
 the last. Images are (B, C, H, W) in [0, 1].
@@ -8,8 +8,15 @@ from fastpose import _native
 from fastpose.ops.render_gaussians import render_gaussians
 from fastpose.ops.render_skeleton import render_skeleton
 from fastpose.ops.soft_argmax import soft_argmax
+from fastpose.ops.structural_similarity import structural_similarity
 from fastpose.ops.warp_templates import warp_templates
 
 _native.load()
 
-__all__ = ["render_gaussians", "render_skeleton", "soft_argmax", "warp_templates"]
+__all__ = [
+    "render_gaussians",
+    "render_skeleton",
+    "soft_argmax",
+    "structural_similarity",
+    "warp_templates",
+]

@@ -13,8 +13,11 @@ The arguments of the backward operator are
 - ``<argument>`` or ``<result>`` of the forward, kept for the backward;
 - ``needs_<argument>`` (bool): whether anybody wants that gradient. If not, an empty tensor will do.
 
-and its results are called ``grad_<argument>``. What an operator offers to the generic tests of
-`tests/ops/` is in its module `samples`; its Triton kernels, if any, are in its module `triton`:
+A result ``slope_<argument>`` is part of that argument's gradient, formed in the forward for the
+backward alone: public functions do not hand it out.
+
+The backward's results are called ``grad_<argument>``. What an operator offers to the generic tests
+of `tests/ops/` is in its module `samples`; its Triton kernels, if any, are in its module `triton`:
 functions `forward`, `backward` and `into` with the arguments of the schemas.
 """
 
@@ -219,6 +222,8 @@ def _run_function(name: str, backend: str | None) -> Callable[[tuple[Any, ...]],
     wiring = _Wiring(operator, backend, [a.name for a in schema.arguments], results)
     arriving = [results.index(name.removeprefix("grad_")) for name in wiring.gradients]
     fixed = [i for i in range(len(results)) if i not in arriving]
+    # Slopes count as differentiable, so that differentiating twice reaches them and raises.
+    slopes = [i for i in fixed if results[i].startswith("slope_")]
 
     def forward(ctx: Any, args: tuple[Any, ...], *_: Any) -> Any:
         with _below_autograd():
@@ -226,11 +231,15 @@ def _run_function(name: str, backend: str | None) -> Callable[[tuple[Any, ...]],
         outputs = output if isinstance(output, tuple) else (output,)
         wiring.save(ctx, args, outputs)
         if fixed:
-            ctx.mark_non_differentiable(*[outputs[i] for i in fixed])
+            ctx.mark_non_differentiable(*[outputs[i] for i in fixed if i not in slopes])
+        if slopes:
+            ctx.set_materialize_grads(False)  # zeros as large as they are would be filled in
         return output
 
     def backward(ctx: Any, *gradients: Any) -> Any:
         arrived = [gradients[i] for i in arriving]
+        if slopes and all(g is None for g in arrived):
+            return None, *[None] * len(wiring.targets)
         return None, *wiring.run(ctx, arrived, ctx.needs_input_grad[1:])
 
     members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}

@@ -333,3 +333,57 @@ def test_compiles_where_it_writes(writer):
     (want,) = torch.autograd.grad(step(x), x)
     compiled = torch.compile(step, fullgraph=True, backend="aot_eager")
     assert torch.equal(torch.autograd.grad(compiled(x), x)[0], want)
+
+
+# --- gradients formed in the forward --------------------------------------------------------------
+
+
+def square_forward(x, slope_of_x):
+    return (x * x).sum(1), 2 * x if slope_of_x else x.new_empty(0)
+
+
+def square_backward(grad_output, slope_x):
+    return grad_output[:, None] * slope_x
+
+
+@pytest.fixture(scope="module")
+def sloped():
+    """A toy whose gradient is formed in the forward."""
+    operator = registry.register(
+        "toy_square",
+        forward=Kernel(
+            "(Tensor x, bool slope_of_x) -> (Tensor output, Tensor slope_x)",
+            square_forward,
+            lambda x, slope_of_x: (
+                x.new_empty(x.shape[0]),
+                torch.empty_like(x) if slope_of_x else x.new_empty(0),
+            ),
+        ),
+        backward=Kernel(
+            "(Tensor grad_output, Tensor slope_x) -> Tensor grad_x",
+            square_backward,
+            lambda grad_output, slope_x: torch.empty_like(slope_x),
+        ),
+    )
+    yield operator
+    del registry.OPERATORS["toy_square"]
+
+
+def test_slopes_are_kept_for_the_backward_alone(sloped):
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64, requires_grad=True)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        output, slope = sloped(x, True)
+    assert [t.shape for t in kept] == [slope.shape]
+    (2 * output.sum()).backward()
+    assert torch.equal(x.grad, 4 * x.detach())
+    torch.library.opcheck(torch.ops.fastpose.toy_square.default, (x, True))
+    torch.autograd.gradcheck(lambda x: sloped(x, True)[0], (x,))
+
+
+def test_slopes_can_be_differentiated_once(sloped):
+    """Although the gradient itself does not depend on the input any more."""
+    x = torch.ones(2, 3, requires_grad=True)
+    (first,) = torch.autograd.grad(sloped(x, True)[0].sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match=r"ops\.toy_square can be differentiated once"):
+        first.sum().backward()
