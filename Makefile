@@ -1,11 +1,12 @@
-# make demo   from nothing to a trained, exported detector that draws on a video; SHORT=1 for less
-# make test   the test suite
-# make lint   ruff, clang-format, pyright
-# make build  the native libraries, in place and incrementally
+# make demo      from nothing to a trained, exported detector that draws on a video; SHORT=1 for less
+# make test      the test suite
+# make lint      ruff, clang-format, pyright
+# make build     the native libraries, in place and incrementally
 # make sanitize  the operators' tests with address and undefined-behaviour sanitizer
+# make mutants   whether the tests notice seeded bugs, one after the other
 #
 # Each makes .venv when it is missing and installs what requirements/ pins.
-.PHONY: build test lint sanitize demo clean
+.PHONY: build test lint sanitize mutants demo clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -37,6 +38,9 @@ lint: .venv/.ready
 
 sanitize: .venv/.ready
 	$(BIN)/python -m tests.sanitize
+
+mutants: .venv/.ready
+	$(BIN)/python -m tests.mutants
 
 demo: build
 	$(BIN)/python examples/demo.py $(if $(SHORT),--short)

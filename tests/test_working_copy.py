@@ -35,6 +35,15 @@ def test_copies_what_git_does_not_ignore(checkout: Path, tmp_path: Path) -> None
     assert files(copy.folder) == {"csrc/kernel.cpp", "setup.py", ".gitignore"}
 
 
+def test_folders_can_be_left_out(checkout: Path, tmp_path: Path) -> None:
+    (checkout / "csrc/other").mkdir()
+    (checkout / "csrc/other/kernel.cpp").touch()
+    copy = WorkingCopy(tmp_path / "copy", "-O0", without=["csrc/other"])
+    copy.write("csrc/other/kernel.cpp", b"from before")
+    copy.refresh()
+    assert files(copy.folder) == {"csrc/kernel.cpp", "setup.py", ".gitignore"}
+
+
 def test_refreshing_undoes_changes_and_touches_nothing_else(checkout: Path, tmp_path: Path) -> None:
     copy = WorkingCopy(tmp_path / "copy", "-O0")
     copy.refresh()

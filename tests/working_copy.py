@@ -19,10 +19,12 @@ class WorkingCopy:
     Args:
         folder: kept from one run to the next, so that only what changed is compiled.
         compile_flags: of C++; they take the place of the optimization that CMake would choose.
+        without: folders that are left out, such as ``csrc/<operator>``, which is then not built.
     """
 
-    def __init__(self, folder: Path, compile_flags: str) -> None:
+    def __init__(self, folder: Path, compile_flags: str, without: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._without = tuple(f"{name}/" for name in without)
         self.environment = os.environ | {
             "CXXFLAGS": compile_flags,
             "CMAKE_BUILD_TYPE": "None",
@@ -36,6 +38,7 @@ class WorkingCopy:
         command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         names = {n for n in listed.stdout.split("\0") if n and (ROOT / n).is_file()}
+        names = {n for n in names if not n.startswith(self._without)}
         for path in self.folder.rglob("*"):
             name = path.relative_to(self.folder)
             made_there = _MADE_THERE.intersection(name.parts) or path.suffix == ".so"
