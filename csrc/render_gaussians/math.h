@@ -90,8 +90,8 @@ FASTPOSE_HD T magnitude(T a) {
 
 template <typename T>
 FASTPOSE_HD Gaussian<T> make_gaussian(const Part<T>& part, T jitter) {
-  T x = part.x, y = part.y, xx = part.xx, xy = part.xy, yy = part.yy;
-  T left;  // S_xx - S_xy^2 / S_yy
+  T x = part.x, y = part.y, xx = part.xx + jitter, xy = part.xy, yy = part.yy + jitter;
+  T per_yy, left;  // 1 / S_yy, S_xx - S_xy^2 / S_yy
   if (part.moved) {
     const T a = part.linear[0][0], b = part.linear[0][1];
     const T c = part.linear[1][0], d = part.linear[1][1];
@@ -103,18 +103,18 @@ FASTPOSE_HD Gaussian<T> make_gaussian(const Part<T>& part, T jitter) {
     xy = first[0] * c + first[1] * d;
     yy = second[0] * c + second[1] * d + jitter;
     xx = moved_xx + jitter;
+    per_yy = 1 / yy;
     // |A C A^T + j| = |A|^2 |C| + j (tr(A C A^T) + j) does not lose a singular A to rounding.
     const T det = a * d - b * c;
-    const T own = part.xx / yy * part.yy - part.xy / yy * part.xy;
-    left = det * (det * own) + jitter * ((moved_xx + yy) / yy);
+    const T own = part.xx * per_yy * part.yy - part.xy * per_yy * part.xy;
+    left = det * (det * own) + jitter * ((moved_xx + yy) * per_yy);
   } else {
-    xx += jitter;
-    yy += jitter;
-    left = xx - xy * (xy / yy);
+    per_yy = 1 / yy;
+    left = xx - xy * (xy * per_yy);
   }
   using Limit = Limits<T>;
-  const T shear = xy / yy;
-  const T along = square_root(T(kHalfLog2E) / left), across = square_root(T(kHalfLog2E) / yy);
+  const T shear = xy * per_yy;
+  const T along = square_root(T(kHalfLog2E) / left), across = square_root(T(kHalfLog2E) * per_yy);
   const T far_y = 1 + magnitude(y);
   const T deviations = (1 + magnitude(x) + magnitude(shear) * far_y) * along + far_y * across;
   const bool positive =

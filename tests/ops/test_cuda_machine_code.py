@@ -38,6 +38,15 @@ REGISTERS = {
     "warp_templates_backward_templates_kernel<float, (float|__)": 96,
     "warp_templates_backward_templates_kernel<float, void": 128,
     "warp_templates_backward_templates_kernel<double": 255,
+    "render_gaussians_forward_kernel<": 64,
+    "render_gaussians_forward_strided_kernel<": 64,
+    "render_gaussians_backward_kernel<float, (float|void), 4>": 64,
+    "render_gaussians_backward_kernel<float, \\w+, 8>": 128,
+    "render_gaussians_backward_kernel<double": 128,
+    "render_gaussians_backward_channels_kernel<float": 128,
+    "render_gaussians_backward_channels_kernel<double": 255,
+    "render_gaussians_backward_finish_kernel<": 64,
+    "render_gaussians_backward_templates_kernel<": 128,
 }
 # Instructions that one limb may cost one pixel in float32, in the loop that tries limbs.
 INSTRUCTIONS = {
@@ -48,12 +57,22 @@ INSTRUCTIONS = {
     r"backward_kernel<float, \w+, Line>": 11,
     r"backward_kernel<float, \w+, Bar>": 14,
 }
-# How the kernels with packed pixels move them: 16 bytes for each store, 4 pixels for each load.
+# How the kernels with packed pixels move them: 16 bytes for each store and load, or 4 pixels.
 MOVES = {
-    r"forward_kernel<\w+, \w+>": r"STG\.E\.128",
-    r"backward_kernel<float, float, \w+>": r"LDG\.E\.128",
-    r"backward_kernel<float, (__half|__nv_bfloat16), \w+>": r"LDG\.E\.64",
+    r"render_skeleton_forward_kernel<": r"STG\.E\.128",
+    r"render_skeleton_backward_kernel<float, float, \w+>": r"LDG\.E\.128",
+    r"render_skeleton_backward_kernel<float, (__half|__nv_bfloat16), \w+>": r"LDG\.E\.64",
     r"warp_templates_forward_kernel<\w+>": r"STG\.E\.128",
+    r"render_gaussians_forward_kernel<": r"STG\.E\.128",
+    r"render_gaussians_backward_kernel<float, (float|__half|__nv_bfloat16)": r"LDG\.E\.128",
+}
+# Of the longest loop, how many pixels go through it at a time and the instructions that one of them
+# may cost. It is that of Gaussians at an angle, with an exponential for each pixel.
+PER_PIXEL = {
+    r"render_gaussians_forward_kernel<float>": (4, 9.5),
+    r"render_gaussians_forward_kernel<__": (8, 7.5),
+    r"render_gaussians_backward_kernel<float, float": (16, 13),
+    r"render_gaussians_backward_kernel<float, __": (32, 12),
 }
 
 
@@ -108,6 +127,15 @@ def test_registers(hopper: list[Kernel]) -> None:
 def test_instructions_per_limb_and_pixel(hopper: list[Kernel], pattern: str) -> None:
     for kernel in matching(hopper, pattern):
         assert 5 < kernel.per_limb_and_pixel <= INSTRUCTIONS[pattern], kernel.name
+
+
+@pytest.mark.parametrize("pattern", PER_PIXEL)
+def test_instructions_per_pixel(hopper: list[Kernel], pattern: str) -> None:
+    pixels, most = PER_PIXEL[pattern]
+    for kernel in matching(hopper, pattern):
+        loop = max(kernel.loops(), key=len)
+        assert len(loop) <= pixels * most, kernel.name
+        assert sum("MUFU.EX2" in text for text in loop) >= pixels, kernel.name
 
 
 @pytest.mark.parametrize("pattern", MOVES)
