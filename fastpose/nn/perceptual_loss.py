@@ -49,7 +49,8 @@ class PerceptualLoss(nn.Module):
             # Under autocast features are bfloat16, and so would their differences be.
             square = (widen(feature) - widen(wanted)) ** 2
             if weight is not None:
-                small = torch.nn.functional.adaptive_avg_pool2d(weight, square.shape[-2:])
+                height, width = square.shape[-2:]
+                small = torch.nn.functional.adaptive_avg_pool2d(weight, (height, width))
                 square = square * (small / self.across.mean(small.mean()).clamp_min(1e-8))
             losses.append(square.mean())
         stacked = torch.stack(losses)
