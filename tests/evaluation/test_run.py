@@ -41,6 +41,7 @@ def fitted_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "trained.npz",),
         "cpu",
         1,
+        1,
     )
     folder = tmp_path / "run"
     folder.mkdir()

@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, clips: Path) -> Path:
     with torch.no_grad():
         for parameter in state.model.parameters():
             parameter += 0.1  # the average keeps what it started with
-    config = RunConfig(recipe, recipe, skeleton, clips, (), "cpu", 1)
+    config = RunConfig(recipe, recipe, skeleton, clips, (), "cpu", 1, 1)
     config.save(folder)
     save_checkpoint(state, folder / "checkpoints", config.of_checkpoint())
     return folder
