@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ops.declare import COMPILED, EAGER, LIBRARY, OURS, PAPER
+from benchmarks.ops.declare import BOTH, COMPILED, EAGER, LIBRARY, OURS, PAPER
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results"
@@ -44,14 +44,14 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
     if not reports:
         return ""
     lines = [
-        "| | fastpose, ms | " + " | ".join(COLUMNS) + " |",
+        "| forward and backward | fastpose, ms | " + " | ".join(COLUMNS) + " |",
         "|---|---:|" + "---:|" * len(COLUMNS),
     ]
     for report in reports:
-        for case, what in dict.fromkeys((r["case"], r["what"]) for r in report["summary"]):
-            rows = [r for r in report["summary"] if (r["case"], r["what"]) == (case, what)]
+        for case in dict.fromkeys(r["case"] for r in report["summary"]):
+            rows = [r for r in report["summary"] if (r["case"], r["what"]) == (case, BOTH)]
             ours = next(r["wall_ms"] for r in rows if r["contender"] == OURS)
-            cells = [f"`{report['operator']}`, {case}, {what}", f"{ours:.3g}"]
+            cells = [f"`{report['operator']}`, {case}", f"{ours:.3g}"]
             cells += [_ratio(rows, groups) for groups in COLUMNS.values()]
             lines.append("| " + " | ".join(cells) + " |")
     machine, first = reports[0]["machine"], reports[0]
