@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "data": LOW | {"media", "ops"},
     "recipes": LOW | {"models", "data", "training.phases"},
     "training": LOW | {"models", "data", "nn", "ops", "media", "recipes", "environment"},
-    "evaluation": LOW | {"models", "data", "media", "recipes", "training", "inference"},
+    "evaluation": LOW | {"models", "data", "ops", "media", "recipes", "training", "inference"},
     "export": LOW | {"models", "data", "media", "recipes", "training", "inference"},
     # People are found and framed by the code that made the clips for training; it is torch-free.
     "inference": LOW | {"media", "data.prepare"},

@@ -10,7 +10,12 @@ from fastpose.data.clips import ClipStore
 from fastpose.data.pose_prior import PosePrior
 from fastpose.errors import UserError
 from fastpose.evaluation.labels import Labels
-from fastpose.evaluation.metrics import FrameErrors, frame_errors, mean_scores, unweighted_mean
+from fastpose.evaluation.metrics.scores import (
+    FrameErrors,
+    frame_errors,
+    mean_scores,
+    unweighted_mean,
+)
 from fastpose.evaluation.report import (
     MEAN_POSE,
     MODEL,
@@ -97,6 +102,11 @@ def predict_frames(
         poses = predict(frames)
         if len(poses) != len(frames):
             raise ValueError(f"predict gave {len(poses)} poses for {len(frames)} frames")
+        if not np.isfinite(poses.points).all():
+            raise UserError(
+                f"the model's points are not finite on frames {at} to {at + len(frames) - 1} of "
+                f"{labels.source}; take a checkpoint from before the training diverged"
+            )
         points.append(np.asarray(poses.points, np.float32))
         confidence.append(np.asarray(poses.confidence, np.float32))
         skeleton = poses.skeleton

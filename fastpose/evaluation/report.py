@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from fastpose.evaluation.metrics import FrameErrors, Scores
+from fastpose.evaluation.metrics.scores import FrameErrors, Scores
 
 MODEL, MEAN_POSE, RANDOM_POSE = "model", "mean pose of the prior", "random pose of the prior"
 

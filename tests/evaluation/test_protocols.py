@@ -93,6 +93,13 @@ def test_a_predictor_that_loses_frames(store) -> None:
         )
 
 
+def test_a_predictor_that_diverged(store) -> None:
+    points = np.repeat(POSE[None], 6, axis=0)
+    points[4, 1] = np.nan
+    with pytest.raises(UserError, match=r"points are not finite on frames 0 to 3 of .*diverged"):
+        _score(store, points)
+
+
 def test_no_visible_joint(tmp_path) -> None:
     clip = {"frames": 1, "keypoints": POSE[None], "visible": np.zeros((1, 3), bool)}
     with pytest.raises(UserError, match="no frame has a visible joint"):

@@ -8,7 +8,7 @@ import json
 import numpy as np
 from rich.console import Console
 
-from fastpose.evaluation.metrics import FrameErrors, Scores
+from fastpose.evaluation.metrics.scores import FrameErrors, Scores
 from fastpose.evaluation.report import (
     MEAN_POSE,
     MODEL,

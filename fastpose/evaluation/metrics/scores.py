@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-# Sides can only be judged where exchanging them moves the labels; below this share of the
-# picture's side a person is seen in profile.
-SIDES_GATE = 0.05
+from fastpose.evaluation.metrics.distances import PERCENT, frame_means
+from fastpose.evaluation.metrics.sides import SIDES_GATE, side_distances
 
 
 @dataclass(frozen=True)
@@ -70,36 +69,18 @@ def frame_errors(
         side: side of the picture in pixels.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes or values that do not fit.
     """
-    predicted, labels = np.asarray(predicted, np.float64), np.asarray(labels, np.float64)
-    visible = np.asarray(visible, bool)
-    if predicted.shape != labels.shape or visible.shape != labels.shape[:2]:
-        raise ValueError(
-            f"predicted {predicted.shape}, labels {labels.shape} and visible {visible.shape} "
-            "must be (N,K,2), (N,K,2) and (N,K)"
-        )
-    swap = list(mirror)
-    plain = _distance(predicted, labels, visible)
-    exchanged = _distance(predicted, labels[:, swap], visible[:, swap])
-    moved = _distance(labels, labels[:, swap], visible & visible[:, swap])
-    to_percent = 100.0 / side
+    both = side_distances(predicted, labels, visible, mirror)
+    plain, exchanged = frame_means(both.plain), frame_means(both.exchanged)
+    to_percent = PERCENT / side
     with np.errstate(invalid="ignore"):
         return FrameErrors(
             plain=plain * to_percent,
             forgiven=np.fmin(plain, exchanged) * to_percent,
             correct=plain < exchanged,
-            judged=moved > SIDES_GATE * side,
+            judged=frame_means(both.moved) > SIDES_GATE * side,
         )
-
-
-def _distance(a: np.ndarray, b: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """(N,) mean distance of the counted joints; NaN where none counts."""
-    apart = np.where(
-        counted, np.linalg.norm(np.where(counted[..., None], a - b, 0.0), axis=-1), 0.0
-    )
-    number = counted.sum(axis=1)
-    return np.where(number > 0, apart.sum(axis=1) / np.maximum(number, 1), np.nan)
 
 
 def mean_scores(errors: FrameErrors, chosen: np.ndarray | None = None) -> Scores:
