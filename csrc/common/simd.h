@@ -97,6 +97,9 @@ struct Plain {
   friend FASTPOSE_INLINE Plain first_lanes(Plain a, int count, Plain b) {
     return count > 0 ? a : b;
   }
+  friend FASTPOSE_INLINE Plain absolute(Plain a) { return a.v < 0 ? -a.v : a.v; }
+  // 1, -1, or 0 for 0 and NaN.
+  friend FASTPOSE_INLINE Plain sign(Plain a) { return T((a.v > 0) - (a.v < 0)); }
   friend FASTPOSE_INLINE T sum(Plain a) { return a.v; }
   friend FASTPOSE_INLINE T least(Plain a) { return a.v; }
   friend FASTPOSE_INLINE T greatest(Plain a) { return a.v; }
@@ -163,6 +166,12 @@ struct Floats {
     const __mmask16 kept = count >= lanes ? 0xffff : static_cast<__mmask16>((1u << count) - 1);
     return _mm512_mask_mov_ps(b.v, kept, a.v);
   }
+  friend FASTPOSE_INLINE Floats absolute(Floats a) { return _mm512_abs_ps(a.v); }
+  friend FASTPOSE_INLINE Floats sign(Floats a) {
+    const __m512 zero = _mm512_setzero_ps(), one = _mm512_set1_ps(1.0f);
+    const __m512 above = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a.v, zero, _CMP_GT_OQ), one);
+    return _mm512_mask_sub_ps(above, _mm512_cmp_ps_mask(a.v, zero, _CMP_LT_OQ), zero, one);
+  }
   friend FASTPOSE_INLINE float sum(Floats a) { return _mm512_reduce_add_ps(a.v); }
   friend FASTPOSE_INLINE float least(Floats a) { return _mm512_reduce_min_ps(a.v); }
   friend FASTPOSE_INLINE float greatest(Floats a) { return _mm512_reduce_max_ps(a.v); }
@@ -224,6 +233,14 @@ struct Floats {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     const __m256i kept = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane);
     return _mm256_blendv_ps(b.v, a.v, _mm256_castsi256_ps(kept));
+  }
+  friend FASTPOSE_INLINE Floats absolute(Floats a) {
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v);
+  }
+  friend FASTPOSE_INLINE Floats sign(Floats a) {
+    const __m256 zero = _mm256_setzero_ps(), one = _mm256_set1_ps(1.0f);
+    const __m256 above = _mm256_and_ps(_mm256_cmp_ps(a.v, zero, _CMP_GT_OQ), one);
+    return _mm256_sub_ps(above, _mm256_and_ps(_mm256_cmp_ps(a.v, zero, _CMP_LT_OQ), one));
   }
   friend FASTPOSE_INLINE float sum(Floats a) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));

@@ -5,6 +5,7 @@ the last. Images are (B, C, H, W) in [0, 1].
 """
 
 from fastpose import _native
+from fastpose.ops.feature_distance import feature_distance
 from fastpose.ops.render_gaussians import render_gaussians
 from fastpose.ops.render_skeleton import render_skeleton
 from fastpose.ops.soft_argmax import soft_argmax
@@ -14,6 +15,7 @@ from fastpose.ops.warp_templates import warp_templates
 _native.load()
 
 __all__ = [
+    "feature_distance",
     "render_gaussians",
     "render_skeleton",
     "soft_argmax",

@@ -16,9 +16,10 @@ The arguments of the backward operator are
 A result ``slope_<argument>`` is part of that argument's gradient, formed in the forward for the
 backward alone: public functions do not hand it out.
 
-The backward's results are called ``grad_<argument>``. What an operator offers to the generic tests
-of `tests/ops/` is in its module `samples`; its Triton kernels, if any, are in its module `triton`:
-functions `forward`, `backward` and `into` with the arguments of the schemas.
+The backward's results are called ``grad_<argument>``. Where names cannot say it, the operator
+brings its own autograd (`register`). What an operator offers to the generic tests of `tests/ops/`
+is in its module `samples`; its Triton kernels, if any, are in its module `triton`: functions
+`forward`, `backward` and `into` with the arguments of the schemas.
 """
 
 import importlib
@@ -35,6 +36,9 @@ from torch import Tensor
 NAMESPACE = "fastpose"
 BACKENDS = ("reference", "cpu", "cuda", "triton")
 OPERATORS: dict[str, "Operator"] = {}
+
+# From an owner's forward and backward to the operator with autograd, called with its arguments.
+Differentiate = Callable[[Callable[..., Any], Callable[..., Any]], Callable[[tuple[Any, ...]], Any]]
 
 _library = torch.library.Library(NAMESPACE, "FRAGMENT")
 
@@ -58,6 +62,7 @@ class Operator:
     backward: Kernel
     into: Kernel | None  # as forward, but writes into its last argument `out`
     unsaved: Callable[..., Collection[str]] | None = None
+    differentiate: Differentiate | None = None
 
     def __call__(self, *args: Any) -> Any:
         if torch.compiler.is_compiling():
@@ -127,13 +132,16 @@ def register(
     backward: Kernel,
     into: Kernel | None = None,
     unsaved: Callable[..., Collection[str]] | None = None,
+    differentiate: Differentiate | None = None,
 ) -> Operator:
     """Define `fastpose::<name>`, `<name>_backward` and, with `into`, `<name>_out`.
 
     `unsaved`, called with the forward's arguments, names those of them that the backward does
-    without this time: it gets None for them and they are not kept.
+    without this time: it gets None for them and they are not kept. With `differentiate` nothing is
+    wired by name: it makes the operator with autograd from an owner's forward and backward.
     """
-    operator = OPERATORS[name] = Operator(name, forward, backward, into, unsaved)
+    operator = Operator(name, forward, backward, into, unsaved, differentiate)
+    OPERATORS[name] = operator
     for role, suffix in _SUFFIX.items():
         kernel: Kernel | None = getattr(operator, role)
         if kernel is None:
@@ -144,9 +152,10 @@ def register(
             f"{NAMESPACE}::{name}{suffix}", kernel.fake or (lambda *_: None), lib=_library
         )
     _library.impl(name, lambda *args: _call(name, args), "Autograd")
-    torch.library.register_autograd(
-        f"{NAMESPACE}::{name}_backward", _second_order(name), lib=_library
-    )
+    if differentiate is None:
+        torch.library.register_autograd(
+            f"{NAMESPACE}::{name}_backward", _second_order(name), lib=_library
+        )
     return operator
 
 
@@ -176,7 +185,8 @@ def _fallback(operator: Operator, role: str) -> Callable[..., Any]:
     """What runs on a device without a native owner: Triton on a GPU, else the reference."""
 
     def fallback(*args: Any) -> Any:
-        cuda = next(a for a in args if isinstance(a, Tensor)).is_cuda
+        each = (t for a in args for t in (a if type(a) is list else (a,)))
+        cuda = next(t for t in each if isinstance(t, Tensor)).is_cuda
         if cuda and has_triton(operator.name):
             return operator.kernel("triton", role)(*args)
         if cuda:
@@ -206,8 +216,9 @@ _below_autograd = torch._C._AutoDispatchBelowAutograd
 def _call(name: str, args: tuple[Any, ...]) -> Any:
     if torch.is_grad_enabled():
         for a in args:
-            if isinstance(a, Tensor) and a.requires_grad:
-                return _run_function(name, None)(args)
+            for t in a if type(a) is list else (a,):
+                if isinstance(t, Tensor) and t.requires_grad:
+                    return _run_function(name, None)(args)
     with _below_autograd():
         return _overload(name, "forward")(*args)
 
@@ -217,6 +228,10 @@ def _run_function(name: str, backend: str | None) -> Callable[[tuple[Any, ...]],
     """The operator with autograd, on the device's owner or on the given one, from its arguments."""
     operator = OPERATORS[name]
     run_forward = operator.kernel(backend or "dispatcher", "forward")
+    if operator.differentiate is not None:
+        return operator.differentiate(
+            run_forward, operator.kernel(backend or "dispatcher", "backward")
+        )
     schema = torch._C.parse_schema(name + operator.forward.schema)
     results = [r.name or "output" for r in schema.returns]
     wiring = _Wiring(operator, backend, [a.name for a in schema.arguments], results)

@@ -28,10 +28,13 @@ class Sample:
 
     Attributes:
         name: for test names.
-        args, kwargs: what the public function is called with. The floating tensors among `args`
-            are what gradients are taken of.
+        args, kwargs: what the public function is called with. The floating tensors among `args`,
+            also in lists, are what gradients are taken of; tensors in `kwargs` get none and follow
+            those in type and device.
         smooth: no input lies so near a kink that a finite difference of 1e-5 would cross it.
         shared: indices in `args` of floating tensors that have no batch dimension.
+        batched_constants: keywords whose tensors have a batch dimension.
+        state: keywords whose tensors a call changes: each call gets copies.
     """
 
     name: str
@@ -39,23 +42,27 @@ class Sample:
     kwargs: dict[str, Any] = field(default_factory=dict)
     smooth: bool = True
     shared: tuple[int, ...] = ()
+    batched_constants: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
 
     def call(self, function: Callable[..., Any], **more: Any) -> Tensor:
         """The result; several become one, (B, N)."""
-        return as_one(function(*self.args, **self.kwargs, **more))
+        kwargs = {k: v.clone() if k in self.state else v for k, v in self.kwargs.items()}
+        return as_one(function(*self.args, **kwargs, **more))
 
     def with_tensors(self, change: Callable[[Tensor], Tensor]) -> Sample:
-        """The same call with `change` applied to the floating tensors among `args`."""
-        args = tuple(change(a) if is_differentiable(a) else a for a in self.args)
-        return replace(self, args=args)
+        """The same call with `change` applied to the tensors that get gradients."""
+        changed = replace(self, args=tuple(_each(a, change) for a in self.args))
+        like = changed.tensors()[0]
+        kwargs = {k: v.to(like.device) if k in self.state else v for k, v in self.kwargs.items()}
+        follow = {k: _each(v, lambda t: t.to(like)) for k, v in kwargs.items()}
+        return replace(changed, kwargs=follow)
 
     def with_items(self, change: Callable[[Tensor], Tensor]) -> Sample:
         """The same call with `change`, which works along the batch, applied where there is one."""
-        args = tuple(
-            change(a) if is_differentiable(a) and i not in self.shared else a
-            for i, a in enumerate(self.args)
-        )
-        return replace(self, args=args)
+        args = tuple(a if i in self.shared else _each(a, change) for i, a in enumerate(self.args))
+        more = {k: _each(self.kwargs[k], change) for k in self.batched_constants}
+        return replace(self, args=args, kwargs=self.kwargs | more)
 
     def repeated(self, times: int) -> Sample:
         """The same call with the batch `times` over."""
@@ -63,10 +70,11 @@ class Sample:
 
     def batched(self) -> list[bool]:
         """Of each of `tensors()`, whether it has a batch dimension."""
-        return [i not in self.shared for i, a in enumerate(self.args) if is_differentiable(a)]
+        return [i not in self.shared for i, a in enumerate(self.args) for _ in _floating(a)]
 
     def tensors(self) -> list[Tensor]:
-        return [a for a in self.args if is_differentiable(a)]
+        """Those that get gradients."""
+        return [t for a in self.args for t in _floating(a)]
 
 
 @dataclass(frozen=True)
@@ -87,8 +95,17 @@ def as_one(result: Tensor | tuple[Tensor, ...]) -> Tensor:
     return torch.cat([r.flatten(1) for r in result], 1)
 
 
-def is_differentiable(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point()
+def _floating(value: Any) -> list[Tensor]:
+    """The floating tensors in an argument: itself, or those of a list."""
+    each = value if isinstance(value, list) else (value,)
+    return [t for t in each if isinstance(t, Tensor) and t.is_floating_point()]
+
+
+def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """An argument with `change` applied to the floating tensors in it."""
+    if isinstance(value, list):
+        return [_each(v, change) for v in value]
+    return change(value) if _floating(value) else value
 
 
 def samples_of(operator: str) -> ModuleType:

@@ -59,7 +59,9 @@ def test_batch_does_not_matter(kernel, operator, gradients):
     """An item gives the same alone and among others."""
     problem = _large(operator)
     output, found = gradients(kernel, operator, problem)
-    weights = torch.cos(torch.arange(output.numel(), dtype=torch.float64)).reshape(output.shape)
+    if output.ndim == 0:
+        pytest.skip("the result is one number of the whole batch")
+    weights = torch.cos(1 + torch.arange(output.numel(), dtype=torch.float64)).reshape(output.shape)
     for i in range(output.shape[0]):
         alone = problem.with_items(lambda t, i=i: t[i : i + 1])
         one, one_found = gradients(kernel, operator, alone, weights[i : i + 1])

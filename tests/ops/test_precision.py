@@ -54,7 +54,7 @@ def _within(found, exact, plain, rounded, factor):
     """`found` errs at most `factor` times as much as `plain`, at the worst and on average."""
     found, plain = (found.double() - exact).abs(), (plain.double() - exact).abs()
     narrow = exact.float()
-    noise = ((narrow + 0.3) - 0.3 - narrow).abs().max()
+    noise = max(((narrow + 0.3) - 0.3 - narrow).abs().max(), narrow.abs().max() * 2**-24)
     floor = 2 * (noise + (rounded - exact).abs().max())
     assert found.max() <= factor * plain.max() + floor
     assert found.square().mean().sqrt() <= factor * plain.square().mean().sqrt() + floor

@@ -54,9 +54,11 @@ def test_opcheck(operator):
 
 
 def _detached(value, leaf):
-    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+    if isinstance(value, list):
+        return [_detached(v, leaf) for v in value]
+    if not isinstance(value, torch.Tensor):
         return value
-    return value.detach().requires_grad_(leaf)
+    return value.detach().requires_grad_(leaf and value.requires_grad)
 
 
 @pytest.mark.usefixtures("needs_out")
