@@ -106,15 +106,21 @@ def feature_distance(
     xs = [x if _is_dense(x) else x.contiguous() for x in features]
     ys = [_laid_out_like(y, x) for y, x in zip(targets, xs, strict=True)]
     gradients = [torch.empty_like(x) if tracked and x.requires_grad else x.new_empty(0) for x in xs]
-    moves = running_mean is not None and update and features[0].shape[0] > 0
+    moves = update and features[0].shape[0] > 0
     run = OPERATOR if backend is None else OPERATOR.using(backend)
     loss, _ = run(
         xs, ys, None if mask is None else mask.to(wide).contiguous(), running_mean, started,
         gradients, NORMS[norm], float(momentum), moves, through_mean,
     )  # fmt: skip
-    if moves and not torch.compiler.is_compiling() and not running_mean.is_inference():
-        torch.autograd.graph.increment_version(running_mean)  # whoever kept it is told
+    if moves and not torch.compiler.is_compiling():
+        _tell_autograd(running_mean)
     return loss
+
+
+def _tell_autograd(changed: Tensor | None) -> None:
+    """That a tensor has other values now, in case it was kept for a backward."""
+    if changed is not None and not changed.is_inference():
+        torch.autograd.graph.increment_version(changed)
 
 
 def _is_dense(x: Tensor) -> bool:

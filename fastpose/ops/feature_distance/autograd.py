@@ -10,6 +10,9 @@ from torch import Tensor
 
 FEATURES, GRADIENTS = 0, 5  # among the operator's arguments
 
+# Whether the backward that runs was asked to keep the graph for another one.
+_graph_is_kept = torch._C._autograd._get_current_graph_task_keep_graph  # type: ignore[attr-defined]
+
 
 class _Once(torch.autograd.Function):
     """Hands gradients on, and raises when it is differentiated."""
@@ -41,7 +44,7 @@ def differentiate(
             return None, *[None] * len(gradients)
         with torch._C._AutoDispatchBelowAutograd(), torch.no_grad():
             # They are finished where they lie, unless another backward may ask for them again.
-            if torch._C._autograd._get_current_graph_task_keep_graph():
+            if _graph_is_kept():
                 gradients = [g.clone() for g in gradients]
             run_backward(grad_loss, scale, gradients)
         if torch.is_grad_enabled():

@@ -39,7 +39,7 @@ def weight_for(mask: Tensor | None, feature: Tensor) -> Tensor | float:
     """The mask at the size of a layer, with a mean of 1; a mask of zeros stays one."""
     if mask is None:
         return 1.0
-    small = F.adaptive_avg_pool2d(mask, feature.shape[-2:])
+    small = F.adaptive_avg_pool2d(mask, (feature.shape[2], feature.shape[3]))
     return small / small.mean().clamp_min(EPS)
 
 

@@ -143,7 +143,7 @@ def error_cases() -> Iterator[ErrorCase]:
     yield case("features_numbers", TypeError, "features[1] must be a tensor", [x, 1.0], [y, y])
     yield case("features_int", TypeError, "features[0] must be one of", [x.int()], [y.int()])
     yield case("features_complex", TypeError, "features[0] must be one of",
-               [x.cfloat()], [y.cfloat()])  # fmt: skip
+               [x.to(torch.complex64)], [y.to(torch.complex64)])  # fmt: skip
     yield case("features_rank", ValueError, "features[0] must have shape (B, C, H, W), got",
                [x[0]], [y[0]])  # fmt: skip
     yield case("features_without_channels", ValueError, "features[0] must have channels",

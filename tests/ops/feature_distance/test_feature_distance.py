@@ -33,7 +33,10 @@ def run(
 ) -> tuple[Tensor, list[Tensor]]:
     """Loss and gradients of `weight` times the loss, by that owner."""
     leaves = [x.to(kernel.device).detach().requires_grad_() for x in features]
-    here = {k: v.to(kernel.device) if isinstance(v, Tensor) else v for k, v in more.items()}
+    here: dict[str, Any] = dict(more)
+    for name, value in more.items():
+        if isinstance(value, Tensor):
+            here[name] = value.to(kernel.device)
     there = [y.to(kernel.device) for y in targets]
     loss = ops.feature_distance(leaves, there, backend=kernel.backend, **here)
     found = torch.autograd.grad(loss * weight, leaves)
@@ -48,7 +51,7 @@ def as_published(
     for feature, wanted in zip(features, targets, strict=True):
         square = (feature.float() - wanted.float()) ** 2
         if mask is not None:
-            small = F.adaptive_avg_pool2d(mask, square.shape[-2:])
+            small = F.adaptive_avg_pool2d(mask, (square.shape[2], square.shape[3]))
             square = square * (small / small.mean().clamp_min(1e-8))
         losses.append(square.mean())
     stacked = torch.stack(losses)
@@ -69,8 +72,8 @@ def test_five_steps_as_published(owner: Any, masked: bool) -> None:
         leaves = [x.clone().requires_grad_() for x in features]
         want = as_published(leaves, targets, mask, state)
         want.backward()
-        state_here = dict(running_mean=mean, started=started, update=True)
-        loss, found = run(owner, features, targets, mask=mask, **state_here)
+        here: dict[str, Any] = dict(running_mean=mean, started=started, update=True)
+        loss, found = run(owner, features, targets, mask=mask, **here)
         torch.testing.assert_close(loss, want.detach(), rtol=2e-6, atol=0)
         torch.testing.assert_close(mean.cpu(), state["mean"], rtol=2e-6, atol=0)
         assert bool(started)
@@ -120,7 +123,7 @@ def test_gradient_through_the_running_mean(owner: Any, first: bool, norm: str) -
     mean = each if first else 0.9 * before + 0.1 * each
     (each / (mean + 1e-8)).mean().backward()
     started = torch.tensor(not first)
-    options = dict(norm=norm, momentum=0.9, update=True, through_mean=True)
+    options: dict[str, Any] = dict(norm=norm, momentum=0.9, update=True, through_mean=True)
     _, found = run(owner, features, targets, running_mean=before, started=started, **options)
     for got, leaf in zip(found, leaves, strict=True):
         assert leaf.grad is not None
@@ -138,7 +141,7 @@ def test_mask_of_any_size(owner: Any, norm: str, size: tuple[int, int]) -> None:
     features, targets = drawn(0), drawn(1)
     want = torch.zeros(())
     for x, y in zip(features, targets, strict=True):
-        small = F.adaptive_avg_pool2d(mask, x.shape[-2:])
+        small = F.adaptive_avg_pool2d(mask, (x.shape[2], x.shape[3]))
         distance = (x - y).abs() if norm == "l1" else (x - y).square()
         want += (distance * small / small.mean()).mean() / len(features)
     loss, _ = run(owner, features, targets, mask=mask, norm=norm)
@@ -219,7 +222,10 @@ def exact(
 ) -> tuple[Tensor, list[Tensor]]:
     """The reference in float64."""
     leaves = [x.double().requires_grad_() for x in features]
-    wide = {k: v.double() if isinstance(v, Tensor) else v for k, v in more.items()}
+    wide: dict[str, Any] = dict(more)
+    for name, value in more.items():
+        if isinstance(value, Tensor):
+            wide[name] = value.double()
     loss = ops.feature_distance(leaves, [y.double() for y in targets], backend="reference", **wide)
     return loss.detach(), list(torch.autograd.grad(loss * weight, leaves))
 
@@ -299,17 +305,16 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(owner: Any, layout: str, masked: bool, dtype: torch.dtype) -> None:
     features, targets = drawn(0, dtype=dtype), drawn(1, dtype=dtype)
-    more = dict(mask=mask_of(0)) if masked else {}
+    more: dict[str, Any] = dict(mask=mask_of(0)) if masked else {}
     plain, plainly = run(owner, features, targets, 64.0, **more)
     change = LAYOUTS[layout]
-    tolerance = dict(rtol=2e-6, atol=0.0)
     for xs, ys in (
         ([change(x) for x in features], targets),
         (features, [change(y) for y in targets]),
         ([change(x) for x in features], [change(y) for y in targets]),
     ):
         loss, found = run(owner, xs, ys, 64.0, **more)
-        torch.testing.assert_close(loss, plain, **tolerance)
+        torch.testing.assert_close(loss, plain, rtol=2e-6, atol=0)
         for got, want in zip(found, plainly, strict=True):
             torch.testing.assert_close(got, want, rtol=max(1e-6, torch.finfo(dtype).eps), atol=0)
 
@@ -330,7 +335,7 @@ def test_many_numbers(kernel: Any, reference: Any) -> None:
         for memory_format in (torch.contiguous_format, LAST):
             x = [t.contiguous(memory_format=memory_format) for t in drawn(0, shapes)]
             y = [t.contiguous(memory_format=memory_format) for t in drawn(1, shapes)]
-            more = dict(mask=mask_of(0, size=(130, 129))) if masked else {}
+            more: dict[str, Any] = dict(mask=mask_of(0, size=(130, 129))) if masked else {}
             loss, found = run(kernel, x, y, **more)
             want, wanted = exact(x, y, 1.0, **more)
             torch.testing.assert_close(loss.double(), want, rtol=1e-6, atol=0)
