@@ -135,6 +135,7 @@ def test_works_under_inference_mode_first(operator):
     assert torch.equal(output.detach(), expected)
 
 
+@pytest.mark.timeout(240)
 def test_without_native_libraries_the_reference_serves():
     """In a fresh process whose native libraries are hidden: same results, opcheck passes."""
     script = """
