@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from benchmarks.ops.bench_render_gaussians import ANISOTROPIC, HEATMAPS, TEMPLATES
 from benchmarks.ops.bench_soft_argmax import JOINT, MARGINAL
 from benchmarks.ops.bench_warp_templates import FIXED
 from benchmarks.ops.declare import BOTH, COMPILED, FORWARD, PAPER, Case, Goal
@@ -18,6 +19,8 @@ S256, S512 = Skeleton(64, 256), Skeleton(64, 512)
 DENSE, DENSEST = Skeleton(64, count=120), Skeleton(64, count=496)
 JOINT_MAPS, MARGINAL_MAPS = (Case(64, 256, 17, kind=k) for k in (JOINT, MARGINAL))
 BLOBS = Case(64, 256, 18, kind=FIXED)
+HEAT, LIMBS = (Case(64, 256, 17, kind=k) for k in (HEATMAPS, ANISOTROPIC))
+PARTS = Case(64, 256, 18, kind=TEMPLATES)
 
 CASES: dict[str, tuple[Case, ...]] = {
     "render_skeleton": (
@@ -29,11 +32,19 @@ CASES: dict[str, tuple[Case, ...]] = {
         DENSEST,
         Skeleton(64, 256, dtype="bfloat16"),
     ),
+    "render_gaussians": (
+        HEAT,
+        replace(HEAT, dtype="bfloat16", channels_last=True),
+        LIMBS,
+        PARTS,
+        replace(PARTS, dtype="bfloat16", channels_last=True),
+    ),
     "soft_argmax": (JOINT_MAPS, MARGINAL_MAPS, Case(64, 16, 17, kind=MARGINAL)),
     "warp_templates": (BLOBS, replace(BLOBS, dtype="bfloat16", channels_last=True)),
 }
 REHEARSED = {
     "render_skeleton": (Skeleton(1, 16, 4),),
+    "render_gaussians": tuple(Case(1, 16, 2, kind=k) for k in (HEATMAPS, ANISOTROPIC, TEMPLATES)),
     "soft_argmax": (Case(1, 16, 2, kind=JOINT),),
     "warp_templates": (Case(1, 16, 2, kind=FIXED),),
 }
@@ -48,6 +59,12 @@ GOALS: tuple[Goal, ...] = (
     Goal("skeleton, 512x512", S512, BOTH, COMPILED, 20, 50),
     Goal("skeleton, 120 limbs", DENSE, BOTH, PAPER, 200, 500),
     Goal("skeleton, 496 limbs", DENSEST, BOTH, COMPILED, 20),
+    Goal("heatmaps", HEAT, BOTH, PAPER, 7),
+    Goal("heatmaps, forward", HEAT, FORWARD, COMPILED, 1),
+    Goal("heatmaps", HEAT, BOTH, COMPILED, 1.3, 2),
+    Goal("moved templates *", PARTS, BOTH, "kornia warp_affine", 15, 20),
+    Goal("moved templates *", PARTS, BOTH, "affine_grid + grid_sample", 8, 10),
+    Goal("moved templates", PARTS, BOTH, COMPILED, 1.3, 2),
     Goal("soft-argmax", JOINT_MAPS, BOTH, "softmax + marginals", 2.4),
     Goal("soft-argmax, grid", JOINT_MAPS, BOTH, "grid product", 4.5),
     Goal("soft-argmax", JOINT_MAPS, BOTH, COMPILED, 1.3, 1.8),

@@ -138,6 +138,7 @@ def measure(
                 "contender": row.name,
                 "group": groups[row.name],
                 "right": right(errors[row.name], rounded, row.name.startswith(OURS)),
+                "differs": problem.differs(row.name),
                 "note": row.note,
                 "bytes": row.moved,
             }

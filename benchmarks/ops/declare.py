@@ -115,6 +115,13 @@ class Problem:
 
         return ours
 
+    def differs(self, contender: str) -> str:
+        """In what a contender, compiled or not, is another function; "" where it is the same."""
+        for name, peer in self.peers.items():
+            if contender == name or contender.startswith(f"{name}, compiled"):
+                return peer.differs
+        return ""
+
     def exact(self, operator: str) -> Drawer:
         """The reference in float64."""
         keywords = {k: v for k, v in self.sample.kwargs.items() if k != "dtype"}

@@ -51,13 +51,9 @@ def check(benchmark: Benchmark, compile_peers: bool) -> tuple[Report, dict[Any, 
         cases[str(case)] = {
             "errors": gate(benchmark.operator, case, fresh, drawn, thread_counts()),
             "rounded": case.dtype != "float32",
-            "differs": {n: p.differs for n, p in problem.peers.items() if p.differs},
+            "differs": {name: differs for name in drawn if (differs := problem.differs(name))},
             "memory": memory(drawn, problem),
         }
-        for name, peer in problem.peers.items():
-            for other in drawn:
-                if peer.differs and other.startswith(f"{name}, compiled"):
-                    cases[str(case)]["differs"][other] = peer.differs
     return cases, found
 
 

@@ -13,7 +13,7 @@ import torch
 from benchmarks.gpu import cases, clock, stages
 from benchmarks.gpu.__main__ import STAGES, failures, main, reached, table
 
-COMMON = {"right": True, "launches": None, "host_us": 1.0}
+COMMON = {"right": True, "differs": "", "launches": None, "host_us": 1.0}
 
 
 @pytest.mark.timeout(300)
@@ -101,6 +101,21 @@ def test_a_wrong_peer_is_no_opponent() -> None:
     slow["times_fastpose"] = {"of_medians": 4.5}
     case = {"operator": "op", "case": "B=1", "rows": [ours, fast, slow]}
     assert "4.5x slow" in table({"grid": {"cases": [case]}})
+    fast |= {"right": True, "differs": "draws something else"}
+    assert "4.5x slow" in table({"grid": {"cases": [case]}})
+
+
+def test_another_function_counts_only_where_a_goal_names_it() -> None:
+    by_group, by_name = (
+        cases.Goal("goal", cases.PARTS, cases.BOTH, against, 2)
+        for against in (cases.COMPILED, "warp, compiled")
+    )
+    shape = {**COMMON, "what": cases.BOTH, "cold_us": {"median": 1.0}}
+    other = {**shape, "contender": "warp, compiled", "group": cases.COMPILED, "right": False}
+    other |= {"differs": "samples", "times_fastpose": {"of_medians": 3.0}}
+    case = {"operator": "op", "case": str(cases.PARTS), "rows": [other]}
+    found = reached({"grid": {"cases": [case]}}, (by_group, by_name))
+    assert [goal["reached"] for goal in found] == [None, True]
 
 
 def test_goals_are_held_against_the_best_right_peer() -> None:
