@@ -1,12 +1,13 @@
-# make demo      from nothing to a trained, exported detector that draws on a video; SHORT=1 for less
-# make test      the test suite
-# make lint      ruff, clang-format, pyright
-# make build     the native libraries, in place and incrementally
-# make sanitize  the operators' tests with address and undefined-behaviour sanitizer
-# make mutants   whether the tests notice seeded bugs, one after the other
+# make demo        from nothing to a trained, exported detector that draws on a video; SHORT=1 for less
+# make test        the test suite
+# make lint        ruff, clang-format, pyright
+# make build       the native libraries, in place and incrementally
+# make robustness  kills, full disks, NaN, two writers, dying workers, in full; prints the counts
+# make sanitize    the operators' tests with address and undefined-behaviour sanitizer
+# make mutants     whether the tests notice seeded bugs, one after the other
 #
 # Each makes .venv when it is missing and installs what requirements/ pins.
-.PHONY: build test lint sanitize mutants demo clean
+.PHONY: build test lint robustness sanitize mutants demo clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -35,6 +36,9 @@ lint: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run -Werror $(SOURCES)
 	$(BIN)/pyright
+
+robustness: build
+	FASTPOSE_ROBUSTNESS=full $(BIN)/python -m pytest tests/robustness
 
 sanitize: .venv/.ready
 	$(BIN)/python -m tests.sanitize

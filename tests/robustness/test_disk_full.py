@@ -16,6 +16,7 @@ from fastpose.training import checkpoint_folder, files
 from fastpose.training.checkpoint import find_checkpoint, save_checkpoint
 from fastpose.training.checkpoint_folder import FILES, MANIFEST
 from fastpose.training.state import TrainState
+from tests.robustness.conftest import Tally
 from tests.training.tiny import CONFIG, differing, tiny_run
 
 
@@ -26,7 +27,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("failing", [*FILES, MANIFEST])
 @pytest.mark.parametrize("partly", [False, True])
 def test_a_write_that_finds_the_disk_full(
-    tmp_path: Path, monkeypatch, failing: str, partly: bool
+    tmp_path: Path, monkeypatch, failing: str, partly: bool, tally: Tally
 ) -> None:
     state = tiny_run(tmp_path, stop=12)
     checkpoints = tmp_path / "checkpoints"
@@ -47,6 +48,7 @@ def test_a_write_that_finds_the_disk_full(
     assert re.search(r"needs \d+ bytes and found \d+ bytes free", str(caught.value))
     assert tree(checkpoints) == before
     assert find_checkpoint(tmp_path).name == "step_000012"
+    tally("disk full: the system refuses a write, before or within it")
 
 
 def test_training_that_meets_a_full_disk_goes_on_once_there_is_space(
@@ -116,7 +118,7 @@ def saved_with(state: TrainState, disk: Path, spare: int) -> str:
     return ""
 
 
-def test_twenty_fillings_of_a_real_disk(small_disk: Path, monkeypatch) -> None:
+def test_twenty_fillings_of_a_real_disk(small_disk: Path, monkeypatch, tally: Tally) -> None:
     # The check beforehand would refuse: here the disk fills up after it, as by another process.
     monkeypatch.setattr(checkpoint_folder, "require_space", lambda *args: None)
     run = small_disk / "run"
@@ -134,3 +136,4 @@ def test_twenty_fillings_of_a_real_disk(small_disk: Path, monkeypatch) -> None:
         assert tree(run) == before and not list((run / "checkpoints").glob(".*"))
         assert find_checkpoint(run).name == "step_000012"
     assert 10 <= failures < 20
+    tally("disk full: a real file system of 1 MiB, filled to another place", 20)

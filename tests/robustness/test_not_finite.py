@@ -13,6 +13,7 @@ from fastpose.errors import UserError
 from fastpose.training import loop
 from fastpose.training.phases import Phase
 from fastpose.training.state import TrainState
+from tests.robustness.conftest import Tally
 from tests.robustness.test_disk_full import tree
 from tests.training.tiny import tiny_run
 
@@ -76,7 +77,7 @@ def in_optimizer(state: TrainState, phase: str, monkeypatch) -> None:
     ids=lambda f: f.__name__,
 )
 def test_it_is_caught_in_the_same_step(
-    tmp_path: Path, monkeypatch, inject: Callable[..., None], phase: str
+    tmp_path: Path, monkeypatch, inject: Callable[..., None], phase: str, tally: Tally
 ) -> None:
     step = PHASES[phase]
     state = tiny_run(tmp_path, stop=step, checkpoint_every=5)
@@ -91,3 +92,4 @@ def test_it_is_caught_in_the_same_step(
     assert tree(tmp_path / "checkpoints") == before
     kept = tmp_path / f"failed/step_{step + 1:06d}"
     assert sorted(p.name for p in kept.iterdir()) == ["batch.safetensors", "failure.json"]
+    tally("NaN or infinity in batch, loss, gradient, weight or optimizer")

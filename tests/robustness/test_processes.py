@@ -9,6 +9,7 @@ import sys
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from fastpose.errors import UserError
 from fastpose.training import loop
 from fastpose.training.checkpoint import find_checkpoint
 from tests.robustness.children import ROOT
+from tests.robustness.conftest import Tally
+from tests.robustness.counts import count
 from tests.robustness.test_kill import wait_for
 from tests.training.ranks import ended, start_ranks, train_small
 from tests.training.small_run import make_clips, make_prior
@@ -46,7 +49,7 @@ def ended_soon(ranks: list[BaseProcess]) -> list[int | None]:
 
 
 @pytest.mark.parametrize("killed", [0, 1])
-def test_a_killed_process_ends_the_others(folder: Path, killed: int) -> None:
+def test_a_killed_process_ends_the_others(folder: Path, killed: int, tally: Tally) -> None:
     ranks = start_ranks(train_small, folder, LONG, {})
     wait_for(folder / "run/checkpoints/step_000004")
     ranks[killed].kill()
@@ -54,6 +57,30 @@ def test_a_killed_process_ends_the_others(folder: Path, killed: int) -> None:
     assert codes[killed] == -9 and codes[1 - killed] == 3
     assert f"error: process {1 - killed} of 2 lost the others" in said(folder, 1 - killed)
     assert find_checkpoint(folder / "run").name == "step_000004"
+    tally("worker death: one of two processes is killed, the other ends within 10 s")
+
+
+def test_killed_processes_go_on_to_the_same_end(tmp_path: Path, tally: Tally) -> None:
+    moments, kills = Random(3), count(1, 5)
+    pairs = ("stages.main.steps=20", "log_every=1", "sheet_every=0", "checkpoint_every=2")
+    folders = [tmp_path / name for name in ("killed", "straight")]
+    for folder in folders:
+        folder.mkdir()
+        make_clips(folder / "clips")
+        make_prior(folder / "prior.npz")
+    run = folders[0] / "run"
+    for kill in range(1, kills + 1):
+        ranks = start_ranks(train_small, folders[0], pairs, {"resume": True})
+        wait_for(run / f"checkpoints/step_{4 + 2 * kill:06d}")
+        time.sleep(moments.uniform(0.0, 0.3))
+        ranks[moments.randrange(2)].kill()
+        assert set(ended_soon(ranks)) <= {-9, 3}
+    for folder in folders:
+        ranks = start_ranks(train_small, folder, pairs, {"resume": True})
+        assert ended(ranks) == [0, 0], said(folder, 0)
+    logs = [(folder / "run/metrics.jsonl").read_bytes() for folder in folders]
+    assert logs[0] == logs[1]
+    tally("kill -9 of one of two processes that train together", kills)
 
 
 def train_with_a_fault(folder: Path, where: str) -> None:
@@ -73,11 +100,12 @@ def train_with_a_fault(folder: Path, where: str) -> None:
     train_small(folder, LONG, {})
 
 
-def test_an_error_of_one_process_ends_the_others(folder: Path) -> None:
+def test_an_error_of_one_process_ends_the_others(folder: Path, tally: Tally) -> None:
     assert ended(start_ranks(train_with_a_fault, folder, "data")) == [3, 3]
     assert said(folder, 1) == "error: clip 'x': frame 3 cannot be read\n"
     assert "process 0 of 2 lost the others" in said(folder, 0)
     assert find_checkpoint(folder / "run").name == "step_000004"
+    tally("worker death: one of two processes fails, both end")
 
 
 def test_what_is_not_finite_in_one_process_is_seen_by_all(folder: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from fastpose.training.checkpoint import find_checkpoint
 from tests.robustness.children import start, start_tiny
+from tests.robustness.conftest import Tally
+from tests.robustness.counts import count
 from tests.robustness.test_kill import wait_for
 from tests.training.tiny import STAGES, RandomFrames, differing, tiny_run
 
@@ -28,13 +30,14 @@ class SlowFrames(RandomFrames):
         return super().sample(batch, rng, share)
 
 
+@pytest.mark.parametrize("trial", range(count(1, 5)))
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_training_within_two_steps(
-    tmp_path: Path, number: signal.Signals, code: int
+    tmp_path: Path, number: signal.Signals, code: int, trial: int, tally: Tally
 ) -> None:
     process = start_tiny(tmp_path, frames=SlowFrames(), **LONG)
     wait_for(tmp_path / "metrics.jsonl")
-    time.sleep(0.2)
+    time.sleep(0.2 + 0.13 * trial)
     assert process.pid is not None
     os.kill(process.pid, number)
     at_signal = (tmp_path / "metrics.jsonl").read_bytes().count(b"\n")
@@ -43,6 +46,7 @@ def test_a_signal_ends_training_within_two_steps(
     saved = int(find_checkpoint(tmp_path).name.removeprefix("step_"))
     assert at_signal <= saved <= at_signal + 2
     assert tiny_run(tmp_path, stop=saved + 1).step == saved + 1
+    tally(f"{number.name}: a checkpoint within two steps, exit code {code}")
 
 
 def hang(folder: Path) -> None:

@@ -6,19 +6,34 @@ dozen. In float32 that hides everything else; in float64 it ends far below what 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 
-from fastpose.training import loop
+from fastpose.training import loop, run_start
 
 
-def in_double() -> None:
-    """From now on models are made, and batches given, in float64; for a process of its own."""
-    torch.set_default_dtype(torch.float64)
-    single = loop.to_batch
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Runs begin with the weights that they have in float32, and compute in float64."""
+    build_model, single = run_start.build_model, loop.to_batch
+
+    def build(*arguments: Any) -> nn.Module:
+        model = build_model(*arguments).double()
+        for module in model.modules():
+            # The frozen network, which is kept out of the tree of modules.
+            for network in getattr(module, "_network", ()):
+                network.double()
+        return model
 
     def to_batch(*arguments: Any) -> dict[str, torch.Tensor]:
         return {name: values.double() for name, values in single(*arguments).items()}
 
-    loop.to_batch = to_batch
+    run_start.build_model, loop.to_batch = build, to_batch
+    try:
+        yield
+    finally:
+        run_start.build_model, loop.to_batch = build_model, single

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,12 @@ def train_small(folder: Path, pairs: tuple[str, ...], options: dict[str, Any]) -
     from rich.console import Console
 
     from fastpose.errors import UserError
-    from tests.training.double import in_double
+    from tests.training.double import double_precision
     from tests.training.small_run import small_recipe
     from tests.training.small_run import start as start_run
 
-    if options.pop("double", False):
-        in_double()
-    with open(folder / f"said_{os.environ.get('RANK', 0)}", "w", buffering=1) as said:
+    wide = double_precision() if options.pop("double", False) else nullcontext()
+    with open(folder / f"said_{os.environ.get('RANK', 0)}", "w", buffering=1) as said, wide:
         try:
             console = Console(file=said, width=500)
             result = start_run(folder, small_recipe(*pairs), console=console, **options)

@@ -1,0 +1,96 @@
+"""The losses of 50 steps of each recipe, made small: ``python -m tests.training.golden --write``.
+
+They are computed in float64 (see ``double.py``), so that they hold on every processor and through
+every change that only rounds otherwise; what they notice is a change of what is computed. Written
+anew they are to be looked at: which curves moved, and was that meant?
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fastpose.recipes import RECIPES, Recipe, get_recipe, override
+from fastpose.training.run import train_run
+from tests.training.double import double_precision
+from tests.training.small_run import make_clips, make_prior, quiet
+
+FOLDER = Path(__file__).parent / "golden_losses"
+STEPS = {"pretrain": 10, "main": 40}
+SMALLER = {
+    "model.image_size": 64,
+    "model.width": 2,
+    "model.discriminator_width": 2,
+    "model.pool_size": 4,
+    "stages.pretrain.batch_size": 2,
+    "stages.main.batch_size": 2,
+    "precision": "float32",
+    "checkpoint_every": 0,
+    "sheet_every": 0,
+    "log_every": 1,
+}
+# What no test has: trained weights of another's network, and the labels that h36m32 needs.
+WITHOUT_FILES = {"model.features": "random", "skeleton": "body18"}
+
+
+def small(name: str) -> Recipe:
+    """The recipe ``name`` with everything that costs time reduced."""
+    pairs = {**SMALLER, **WITHOUT_FILES}
+    pairs |= {f"stages.{stage}.steps": steps for stage, steps in STEPS.items()}
+    return override(get_recipe(name), [f"{k}={json.dumps(v)}" for k, v in pairs.items()])
+
+
+def curves(name: str, steps: int = sum(STEPS.values())) -> dict[str, list[float]]:
+    """Each loss of the first ``steps`` steps of ``name``, and each phase's gradient's norm."""
+    threads = torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clips, prior = make_clips(Path(folder) / "clips"), make_prior(Path(folder) / "prior.npz")
+        run = Path(folder) / "run"
+        train_run(small(name), clips, [prior], run, steps=steps, threads=1, console=quiet())
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    torch.set_num_threads(threads)
+    found: dict[str, list[float]] = {}
+    for line in lines:
+        for key, value in line.items():
+            if "/" in key and not key.endswith("/weights"):
+                found.setdefault(key, []).append(value)
+    return found
+
+
+def golden(name: str) -> dict[str, Any]:
+    """What is kept of ``name``."""
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def main() -> None:
+    """Compare, or write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="replace the losses that are kept")
+    write = parser.parse_args().write
+    for name in RECIPES:
+        with double_precision():
+            found = curves(name)
+        if write:
+            FOLDER.mkdir(exist_ok=True)
+            lines = [f" {json.dumps(k)}: {json.dumps(v)}" for k, v in found.items()]
+            (FOLDER / f"{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        print(f"{name}: largest relative difference {largest_difference(golden(name), found):.1e}")
+
+
+def largest_difference(kept: dict[str, list[float]], found: dict[str, list[float]]) -> float:
+    """Of any value from the one that is kept, relative to it; infinite where one is missing."""
+    if {k: len(v) for k, v in kept.items()} != {k: len(v) for k, v in found.items()}:
+        return float("inf")
+    pairs = [(a, b) for key in kept for a, b in zip(kept[key], found[key], strict=True)]
+    return max(abs(a - b) / max(abs(a), 1e-12) for a, b in pairs)
+
+
+if __name__ == "__main__":
+    main()
