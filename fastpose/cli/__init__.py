@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from fastpose.errors import UserError, nearest
 
@@ -27,8 +31,29 @@ def _usage() -> str:
     return f"usage: fastpose VERB [options]\n\n{rows}\n\n'fastpose VERB --help' lists its options."
 
 
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+@contextmanager
+def _sigterm_cleans_up() -> Iterator[None]:
+    """SIGTERM unwinds as an interrupt does, so that half-made files are removed on the way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where Python delivers no signals
+        return
+    previous = signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb. Returns the exit code: 0, 2 for a user's error, 130 when interrupted."""
+    """Run one verb. Returns the exit code: 0, 2 for a user's error, 130 when interrupted.
+
+    Raises:
+        SystemExit: with 143, where SIGTERM ended it.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
@@ -46,7 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     module = importlib.import_module(f"fastpose.cli.{verb}")
     try:
-        code = tyro.cli(module.run, prog=f"fastpose {verb}", args=rest, description=module.__doc__)
+        with _sigterm_cleans_up():
+            code = tyro.cli(
+                module.run, prog=f"fastpose {verb}", args=rest, description=module.__doc__
+            )
     except UserError as error:
         print(f"fastpose: error: {error}", file=sys.stderr)
         return 2

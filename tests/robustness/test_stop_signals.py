@@ -6,10 +6,12 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from fastpose.media.images import write_image
 from fastpose.training.checkpoint import find_checkpoint
 from tests.robustness.children import start, start_tiny
 from tests.robustness.conftest import Tally
@@ -69,6 +71,41 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGTERM)
     process.join(100)
     assert process.exitcode == 143
+
+
+def prepare_slowly(folder: Path) -> None:
+    """The verb, caught in the middle of its first clip."""
+    from fastpose.cli import main
+    from fastpose.data.clips import ClipWriter
+
+    add = ClipWriter.add
+
+    def add_and_wait(writer: ClipWriter, *arguments: Any, **options: Any) -> str:
+        name = add(writer, *arguments, **options)
+        (folder / "ready").touch()
+        time.sleep(100)
+        return name
+
+    ClipWriter.add = add_and_wait
+    words = ["prepare", str(folder / "frames"), "--out", str(folder / "clips")]
+    raise SystemExit(main([*words, "--crop", "full", "--layout", "frames"]))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_verb_that_is_stopped_leaves_nothing_half_made(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    (tmp_path / "frames").mkdir()
+    for i in range(4):
+        frame = np.full((64, 64, 3), 40 * i, np.uint8)
+        write_image(tmp_path / f"frames/{i}.png", frame)
+    process = start(prepare_slowly, tmp_path)
+    wait_for(tmp_path / "ready")
+    assert len(list(tmp_path.glob(".clips.tmp-*"))) == 1 and process.pid is not None
+    os.kill(process.pid, number)
+    process.join(100)
+    assert process.exitcode == code
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["frames", "ready"]
 
 
 def test_a_stopped_run_resumes_to_the_same_end(tmp_path: Path) -> None:
