@@ -16,7 +16,7 @@ from fastpose.data.pose_prior import PriorConfig
 from fastpose.errors import UserError, nearest
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
 from fastpose.skeletons import Skeleton
-from fastpose.training.phases import BATCH_NORMS, PRECISIONS, SYNCHRONISED, Stage
+from fastpose.training.phases import BATCH_NORMS, MOST_SKIPPED, PRECISIONS, SYNCHRONISED, Stage
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class Recipe:
         checkpoint_every, sheet_every, log_every: in steps; 0: at the stages' ends alone, and
             no sheets at all.
         keep_checkpoints: how many of the newest are kept.
+        skip_not_finite: steps in a row, up to 3, that are skipped where a loss or a gradient is not
+            finite, and counted; 0: the first one ends training. Batches that failed are kept.
         seed: of everything random.
     """
 
@@ -82,6 +84,7 @@ class Recipe:
     sheet_every: int = 500
     log_every: int = 50
     keep_checkpoints: int = 3
+    skip_not_finite: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -103,6 +106,10 @@ class Recipe:
         for name in ("checkpoint_every", "sheet_every", "log_every"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name}: expected 0 (never) or more, got {getattr(self, name)}")
+        if not 0 <= self.skip_not_finite <= MOST_SKIPPED:
+            raise UserError(
+                f"skip_not_finite: expected 0 to {MOST_SKIPPED}, got {self.skip_not_finite}"
+            )
         if self.keep_checkpoints < 1:
             raise UserError(f"keep_checkpoints: expected 1 or more, got {self.keep_checkpoints}")
 

@@ -90,6 +90,7 @@ def save_checkpoint(
         "config": config,
         "rng": rng,
         "metrics": state.metrics.to_list(),
+        "skipped": [state.skipped, state.skipped_in_a_row],
         "timing": dict(timing or {}),
     }
     folder = folders.write_folder(
@@ -158,12 +159,15 @@ def restore_checkpoint(
         raise UserError(f"{folder}: step {manifest.step} does not fit this run's schedule")
     try:
         timing = {str(k): float(v) for k, v in content["timing"].items()}
+        skipped, in_a_row = (int(n) for n in content["skipped"])
         torch.set_rng_state(generators["torch"])
         if state.device.type == "cuda" and "cuda" in generators:
             torch.cuda.set_rng_state(generators["cuda"], state.device)
     except (RuntimeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{folder / STATE}: a random state or time is invalid ({reason})") from None
+        raise UserError(
+            f"{folder / STATE}: a random state, time or count is invalid ({reason})"
+        ) from None
 
     state.rewind(manifest.step)
     state.model.load_state_dict(weights[MODEL])
@@ -172,6 +176,7 @@ def restore_checkpoint(
         state.load_optimizer_tensors(moments)
     state.rng_states = {n: rng[n] for n in state.rng_states}
     state.metrics = metrics
+    state.skipped, state.skipped_in_a_row = skipped, in_a_row
     return timing
 
 
@@ -184,6 +189,7 @@ def _read_state(folder: Path, manifest: folders.Manifest) -> dict[str, Any]:
         "config": dict,
         "rng": dict,
         "metrics": list,
+        "skipped": list,
         "timing": dict,
     }
     for key, kind in kinds.items():

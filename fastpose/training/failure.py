@@ -1,9 +1,10 @@
-"""A step that gave NaN or infinity: the error, and what is kept for finding the cause."""
+"""A step that gave NaN or infinity: the error, what is kept of it, and whether training goes on."""
 
 from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from fastpose.training.batches import Prepared
 from fastpose.training.files import canonical_json, explained, write_synced
 from fastpose.training.state import TrainState
 
+_KEPT = 10  # of the batches that failed, the newest
 _PARTS = {"gradient": "the gradient's norm", "weights": "the weights after the update"}
 
 
@@ -37,8 +39,8 @@ class TrainingFailed(UserError):
 
 def dump_failure(
     error: TrainingFailed, state: TrainState, prepared: Prepared, torch_rng: Tensor, folder: Path
-) -> UserError:
-    """Keep the whole batch and the generators' states in ``folder/step_N``; the error to raise.
+) -> Path:
+    """Keep the whole batch and the generators' states in ``folder/step_N``, which is returned.
 
     Args:
         torch_rng: torch's generator before the step.
@@ -62,7 +64,52 @@ def dump_failure(
             kept.mkdir(parents=True)
             write_synced(kept / "batch.safetensors", safetensors.numpy.save(arrays))
             write_synced(kept / "failure.json", canonical_json(record))
-    return UserError(
-        f"step {step}, {error}; its batch is kept in {kept}; look at it, or resume from the last "
-        "checkpoint with a lower learning rate"
-    )
+            for old in sorted(folder.glob("step_*"))[:-_KEPT]:
+                shutil.rmtree(old)
+    return kept
+
+
+class Tolerance:
+    """Skips steps that are not finite, as if their batches had not been drawn.
+
+    Phases that are not finite have changed no weights (see ``take_step``). Buffers, such as
+    running statistics, are put back; what finite phases of the step have learnt stays.
+
+    Args:
+        state: that is trained.
+        limit: steps in a row that may be skipped.
+    """
+
+    def __init__(self, state: TrainState, limit: int) -> None:
+        self._state, self._limit = state, limit
+        self._buffers = dict(state.model.named_buffers()) if limit else {}
+        self._before = {name: b.clone() for name, b in self._buffers.items()}
+
+    def before_step(self) -> None:
+        """Remember what a step that is skipped must not have changed."""
+        if self._buffers:
+            torch._foreach_copy_([*self._before.values()], [*self._buffers.values()])
+
+    def skip(self, error: TrainingFailed, values: Mapping[str, float], kept: Path) -> str:
+        """Undo the step that gave ``values``; what there is to say of it.
+
+        Args:
+            kept: where its batch lies.
+
+        Raises:
+            UserError: there were too many in a row, or it left weights that are not finite.
+        """
+        state, step = self._state, self._state.step + 1
+        spoilt = [k for k, v in values.items() if k.endswith("/weights") and not math.isfinite(v)]
+        if spoilt or state.skipped_in_a_row >= self._limit:
+            raise UserError(
+                f"step {step}, {error}; its batch is kept in {kept}; look at it, or resume from "
+                "the last checkpoint with a lower learning rate"
+            )
+        state.skipped += 1
+        state.skipped_in_a_row += 1
+        state.model.load_state_dict(self._before, strict=False)
+        return (
+            f"step {step} skipped ({state.skipped_in_a_row} in a row, {state.skipped} in all): "
+            f"{error}; its batch is kept in {kept}"
+        )

@@ -117,7 +117,8 @@ class RunLog:
         """One line each of metrics and timing, of the steps since the last; clears the sums."""
         means = state.metrics.means()
         stage = state.last_stage().name
-        line = {"step": state.step, "stage": stage, "lr_factor": lr_factor, **means}
+        skipped = {"skipped": state.skipped} if state.skipped else {}
+        line = {"step": state.step, "stage": stage, "lr_factor": lr_factor, **skipped, **means}
         self._append(METRICS, line)
         now = self._clock.read()
         spent = {key: now[key] - self._last[key] for key in now}

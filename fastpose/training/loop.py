@@ -14,7 +14,7 @@ from torch import Tensor
 from fastpose.errors import UserError
 from fastpose.recipes import Recipe
 from fastpose.training.batches import BatchStream, Sources, make_generators, to_batch
-from fastpose.training.failure import TrainingFailed, dump_failure
+from fastpose.training.failure import Tolerance, TrainingFailed, dump_failure
 from fastpose.training.phases import Phase, Stage
 from fastpose.training.precision import autocast
 from fastpose.training.signals import StopSignals
@@ -31,20 +31,26 @@ class Schedule:
         log_every: a line of ``metrics.jsonl``.
         sheet_every: a sample sheet.
         checkpoint_every: a checkpoint; one is also written at each stage's end and when stopping.
+        skip_not_finite: see ``fastpose.recipes.base.Recipe``; 0: none.
     """
 
     log_every: int = 50
     sheet_every: int = 500
     checkpoint_every: int = 500
+    skip_not_finite: int = 0
 
     @classmethod
     def of(cls, recipe: Recipe) -> Schedule:
         """That of ``recipe``."""
-        return cls(recipe.log_every, recipe.sheet_every, recipe.checkpoint_every)
+        return cls(
+            recipe.log_every, recipe.sheet_every, recipe.checkpoint_every, recipe.skip_not_finite
+        )
 
 
 class Log(Protocol):
     """What the loop tells of its progress; see ``fastpose.training.logging``."""
+
+    def say(self, message: str, /) -> None: ...
 
     def step_done(self, state: TrainState, batch_size: int, /) -> None: ...
 
@@ -85,10 +91,12 @@ def train(
     """Train ``state`` until ``stop`` steps are done in all, or a signal asks to stop.
 
     Raises:
-        UserError: a loss or gradient is not finite (:class:`TrainingFailed`), or a disk is full.
+        UserError: a loss or gradient is not finite in more steps than may be skipped, or a disk is
+            full.
     """
     saved = state.step
     augmenting = make_generators(state.rng_states)["augmentation"]
+    tolerance = Tolerance(state, schedule.skip_not_finite)
     with BatchStream(
         state.stages,
         sources,
@@ -103,6 +111,7 @@ def train(
             factor = lr_factor(stage, stage_step)
             prepared = stream.next()
             before = torch.get_rng_state()
+            tolerance.before_step()
             try:
                 batch = to_batch(
                     prepared.arrays,
@@ -114,11 +123,13 @@ def train(
                 values = take_step(state, stage, batch, factor)
                 check_finite(values)
             except TrainingFailed as error:
-                raise dump_failure(error, state, prepared, before, outputs.failed) from None
+                kept = dump_failure(error, state, prepared, before, outputs.failed)
+                outputs.log.say(tolerance.skip(error, values, kept))
             except torch.OutOfMemoryError as error:
                 raise _out_of_memory(state, stage) from error
-            state.step_taken(stage_step)
-            state.metrics.add(values)
+            else:
+                state.step_taken(stage_step)
+                state.metrics.add(values)
             state.rng_states = {
                 **prepared.rng_states,
                 "augmentation": dict(augmenting.bit_generator.state),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 PRECISIONS = ("float32", "bfloat16", "auto")
 # Statistics of batch normalisation where several processes share a batch.
 SYNCHRONISED, LOCAL = BATCH_NORMS = ("synchronised", "local")
+MOST_SKIPPED = 3  # steps in a row that are not finite; after as many it is not their batches
 
 
 @dataclass(frozen=True)

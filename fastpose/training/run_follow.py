@@ -20,6 +20,9 @@ from fastpose.training.world import World
 class _SilentLog:
     """Takes the place of ``RunLog``."""
 
+    def say(self, message: str) -> None:
+        pass
+
     def step_done(self, state: TrainState, batch_size: int) -> None:
         pass
 

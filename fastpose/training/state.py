@@ -114,6 +114,7 @@ class TrainState:
         self.step = 0
         self.rng_states: RngStates = initial_rng_states(seed)
         self.metrics = MetricSums()
+        self.skipped = self.skipped_in_a_row = 0  # steps that were not finite; see failure.py
         self.optimizers: dict[str, torch.optim.Adam] = {}
         self._trained: dict[str, list[nn.Parameter]] = {}
         self._entered = -1
@@ -168,6 +169,7 @@ class TrainState:
         """Move the average towards the model after step ``stage_step`` (from 0) of a stage."""
         self.world.average_(self._local_statistics)
         self.ema.update(stage_step)
+        self.skipped_in_a_row = 0
 
     def require_same(self) -> None:
         """UserError where a tensor has come to differ between the processes."""

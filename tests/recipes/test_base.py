@@ -101,6 +101,7 @@ def test_override_reaches_every_level() -> None:
         ("min_gap=2000", "min_gap"),
         ("log_every=-1", r"log_every: expected 0 \(never\)"),
         ("keep_checkpoints=0", "keep_checkpoints"),
+        ("skip_not_finite=4", "skip_not_finite: expected 0 to 3"),
         ("batch_norm=both", "batch_norm: expected one of synchronised, local"),
         ("augmentation.scale=-1", "augmentation.scale"),
         ("prior.frontal_share=2", "frontal_share"),

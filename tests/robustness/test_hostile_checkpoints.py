@@ -328,10 +328,12 @@ RESUMED: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda s: s["rng"].pop("frames"), "random generator 'frames'"),
     (lambda s: s["rng"].update(poses={"bit_generator": "MT19937"}), "random generator 'poses'"),
     (lambda s: s["rng"].update(torch="zz"), "no text of hex digits"),
-    (lambda s: s["rng"].update(torch="00ff"), "a random state or time is invalid"),
+    (lambda s: s["rng"].update(torch="00ff"), "a random state, time or count is invalid"),
     (lambda s: s["rng"].update(torch=5), "no text of hex digits"),
     (lambda s: s.update(metrics=[["a", None, 1]]), "metric sums"),
-    (lambda s: s.update(timing={"train_seconds": "long"}), "time is invalid"),
+    (lambda s: s.update(skipped=[1]), "time or count is invalid"),
+    (lambda s: s.pop("skipped"), "'skipped' is missing or not of type list"),
+    (lambda s: s.update(timing={"train_seconds": "long"}), "time or count is invalid"),
     (lambda s: s["config"]["recipe"].update(seed=9), "another recipe"),
 ]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from fastpose.training.phases import Phase
 from fastpose.training.state import TrainState
 from tests.robustness.conftest import Tally
 from tests.robustness.test_disk_full import tree
-from tests.training.tiny import tiny_run
+from tests.training.tiny import all_tensors, differing, make_state, tiny_run
 
+ALL = range(1 << 30)
 PHASES = {"poses": 3, "detector": 20, "critic": 20}  # the phase, and a step of its stage
 
 
@@ -29,12 +31,13 @@ def phase_of(state: TrainState, name: str) -> Phase:
     return next(p for p in state.enter_stage().phases if p.name == name)
 
 
-def in_batch(state: TrainState, phase: str, monkeypatch) -> None:
+def in_batch(state: TrainState, phase: str, monkeypatch, steps: Collection[int] = ALL) -> None:
     real = loop.to_batch
 
     def poisoned(*args: object) -> dict[str, torch.Tensor]:
         batch = real(*args)  # type: ignore[arg-type]
-        poison(batch["target" if phase == "detector" else "poses"])
+        if state.step + 1 in steps:
+            poison(batch["target" if phase == "detector" else "poses"])
         return batch
 
     monkeypatch.setattr(loop, "to_batch", poisoned)
@@ -93,3 +96,70 @@ def test_it_is_caught_in_the_same_step(
     kept = tmp_path / f"failed/step_{step + 1:06d}"
     assert sorted(p.name for p in kept.iterdir()) == ["batch.safetensors", "failure.json"]
     tally("NaN or infinity in batch, loss, gradient, weight or optimizer")
+
+
+def lines(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_three_in_a_row_are_skipped_and_counted(tmp_path: Path, monkeypatch) -> None:
+    state = make_state()
+    in_batch(state, "detector", monkeypatch, {12, 13, 14, 30})
+    tiny_run(tmp_path, state=state, skip=3)
+    assert (state.skipped, state.skipped_in_a_row, state.step) == (4, 0, 47)
+    assert all(torch.isfinite(t).all() for t in all_tensors(state).values())
+    assert [line.get("skipped") for line in lines(tmp_path)[3:6]] == [1, 3, 3]  # 12, 16, 20
+    assert lines(tmp_path)[-1]["skipped"] == 4
+    assert len(list((tmp_path / "failed").iterdir())) == 4
+
+
+def test_a_fourth_in_a_row_ends_training(tmp_path: Path, monkeypatch) -> None:
+    state = make_state()
+    in_batch(state, "detector", monkeypatch, range(12, 16))
+    with pytest.raises(UserError, match="step 15, phase 'detector': loss 'fooled' is NaN"):
+        tiny_run(tmp_path, state=state, skip=3)
+    assert (state.skipped, state.step) == (3, 14)
+
+
+def test_a_skipped_step_leaves_buffers_averages_and_its_phase_alone(
+    tmp_path: Path, monkeypatch
+) -> None:
+    state = tiny_run(tmp_path, stop=20)
+    before = {name: tensor.clone() for name, tensor in all_tensors(state).items()}
+    in_batch(state, "detector", monkeypatch, {21})
+    in_loss(state, "critic", monkeypatch)
+    tiny_run(tmp_path, stop=21, state=state, resumed=False, skip=1)
+    after = all_tensors(state)
+    assert state.skipped_in_a_row == 1
+    assert [name for name in before if not torch.equal(before[name], after[name])] == []
+
+
+def test_weights_that_are_not_finite_are_never_skipped(tmp_path: Path, monkeypatch) -> None:
+    state = tiny_run(tmp_path, stop=20)
+    in_optimizer(state, "detector", monkeypatch)
+    with pytest.raises(UserError, match="step 21, phase 'detector': the weights after the update"):
+        tiny_run(tmp_path, state=state, resumed=False, skip=3)
+
+
+def test_a_run_that_skips_resumes_exactly(tmp_path: Path, monkeypatch) -> None:
+    states = []
+    for name, pieces in (("straight", (47,)), ("pieces", (13, 47))):
+        for stop in pieces:
+            state = make_state()
+            with monkeypatch.context() as patch:
+                in_batch(state, "detector", patch, {12, 13, 14})
+                tiny_run(tmp_path / name, state=state, stop=stop, skip=3)
+        states.append(state)
+    assert differing(*states) == [] and states[0].skipped == states[1].skipped == 3
+    assert lines(tmp_path / "straight") == lines(tmp_path / "pieces")
+    for name in ("straight", "pieces"):
+        (tmp_path / name).rename(tmp_path / f"{name}-done")
+    # Two skipped, stopped, and two more: four in a row, also for who resumes.
+    with monkeypatch.context() as patch:
+        state = make_state()
+        in_batch(state, "detector", patch, range(12, 16))
+        tiny_run(tmp_path / "pieces", state=state, stop=13, skip=3)
+    state = make_state()
+    in_batch(state, "detector", monkeypatch, range(12, 16))
+    with pytest.raises(UserError, match="step 15"):
+        tiny_run(tmp_path / "pieces", state=state, skip=3)

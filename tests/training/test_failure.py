@@ -37,8 +37,8 @@ def test_the_batch_and_the_generators_are_kept(tmp_path: Path) -> None:
     arrays = draw(STAGES[1], SOURCES, generators)
     before = torch.get_rng_state()
     failure = TrainingFailed("detector/fooled", math.nan)
-    error = dump_failure(failure, state, Prepared(arrays, {}), before, tmp_path)
-    assert "step 10" in str(error) and str(tmp_path / "step_000010") in str(error)
+    folder = dump_failure(failure, state, Prepared(arrays, {}), before, tmp_path)
+    assert folder == tmp_path / "step_000010"
     kept = safetensors.numpy.load_file(tmp_path / "step_000010/batch.safetensors")
     assert all(np.array_equal(kept[name], arrays[name]) for name in arrays)
     record = json.loads((tmp_path / "step_000010/failure.json").read_text())
@@ -46,6 +46,14 @@ def test_the_batch_and_the_generators_are_kept(tmp_path: Path) -> None:
     assert bytes.fromhex(record["rng_before"]["torch"]) == before.numpy().tobytes()
     again = draw(STAGES[1], SOURCES, make_generators(record["rng_before"]))
     assert all(np.array_equal(again[name], arrays[name]) for name in arrays)
+
+
+def test_the_newest_batches_are_kept(tmp_path: Path) -> None:
+    state, failure = make_state(), TrainingFailed("poses/score", math.nan)
+    arrays = draw(STAGES[0], SOURCES, make_generators(state.rng_states))
+    for state.step in range(6, 20):
+        dump_failure(failure, state, Prepared(arrays, {}), torch.get_rng_state(), tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"step_{n:06d}" for n in range(11, 21)]
 
 
 def test_a_run_that_fails_says_so_in_one_line_and_spares_the_checkpoints(tmp_path: Path) -> None:

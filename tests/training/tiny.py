@@ -119,6 +119,7 @@ def tiny_run(
     sources: Sources = SOURCES,
     signals: StopSignals | None = None,
     resumed: bool = True,
+    skip: int = 0,
 ) -> TrainState:
     """Train in ``folder``, continuing what lies there; returns the state at ``stop``."""
     state = state or make_state()
@@ -136,7 +137,7 @@ def tiny_run(
             sheet=lambda s: None,
             failed=folder / "failed",
         )
-        schedule = Schedule(log_every=log_every, sheet_every=0, checkpoint_every=checkpoint_every)
+        schedule = Schedule(log_every, 0, checkpoint_every, skip_not_finite=skip)
         signals = signals or StopSignals()
         train(state, sources, outputs, schedule, stop=stop, signals=signals)
     return state
