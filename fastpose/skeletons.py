@@ -195,6 +195,13 @@ SKELETONS: dict[str, Skeleton] = {
             "l_ankle-l_knee l_toe-l_ankle neck-pelvis head_top-neck l_shoulder-neck "
             "l_elbow-l_shoulder l_wrist-l_elbow r_shoulder-neck r_elbow-r_shoulder r_wrist-r_elbow",
         ),
+        # Leeds Sports Pose: what most sets of pictures can give.
+        make_skeleton(
+            "lsp14",
+            "r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow r_shoulder l_shoulder "
+            "l_elbow l_wrist neck head_top",
+            "neck-head_top neck-l_hip+r_hip neck-l_shoulder neck-r_shoulder l_hip-r_hip " + _LIMBS,
+        ),
         make_skeleton(
             "coco17",
             "nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist "

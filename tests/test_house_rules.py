@@ -159,6 +159,7 @@ def test_extras_and_pins_agree() -> None:
                 pins[canonicalize_name(match[1])] = match[2]
     extras = project["optional-dependencies"]
     wanted = project["dependencies"] + extras["onnx"] + extras["bench"] + extras["dev"]
+    wanted += extras["datasets"]
     for requirement in map(Requirement, wanted):
         name = canonicalize_name(requirement.name)
         assert name in pins, f"{name} is not pinned in requirements/"

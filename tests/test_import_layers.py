@@ -39,7 +39,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "inference/runtimes/torch.py": {"training.checkpoint"},
 }
 TORCH_FREE = {"errors", "skeletons", "poses", "media", "inference"}
-TORCH_FREE_OF_DATA = ("data/__init__.py", "data/clips.py", "data/prepare/")
+TORCH_FREE_OF_DATA = ("data/__init__.py", "data/clips/", "data/datasets/", "data/prepare/")
 
 
 def source_files() -> list[Path]:

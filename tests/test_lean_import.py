@@ -20,6 +20,8 @@ BLOCKED = (
     "kornia",
     "matplotlib",
     "scipy",
+    "h5py",
+    "cdflib",
     "cv2",
     "torchvision",
     "triton",

@@ -15,18 +15,26 @@ _SIDE = 112  # of a picture on the sheet, in pixels
 def view_clips(store: ClipStore, *, clips: int = 20, columns: int = 10) -> np.ndarray:
     """Draw ``columns`` frames of each of up to ``clips`` clips, spread over the folder.
 
+    Where all clips are single pictures, a row shows ``columns`` of them.
     Joints are drawn where the clips carry them, and what is not the person is dimmed where they
     carry masks.
 
     Returns:
         (H,W,3) uint8.
     """
-    count = min(clips, len(store.clips))
-    chosen = np.unique(np.linspace(0, len(store.clips) - 1, count).round().astype(int))
-    rows = [
-        (_caption(store.clips[i]), _pictures(store.clips[i], store.skeleton, columns))
-        for i in chosen
+    single = all(len(clip) == 1 for clip in store.clips)
+    count = min(clips * columns if single else clips, len(store.clips))
+    chosen = [
+        store.clips[i] for i in np.linspace(0, len(store.clips) - 1, count).round().astype(int)
     ]
+    if single:  # pictures that are no videos: one row for several of them
+        rows = []
+        for first in range(0, count, columns):
+            row = chosen[first : first + columns]
+            pictures = [_pictures(clip, store.skeleton, 1)[0] for clip in row]
+            rows.append((f"{row[0].name} to {row[-1].name}", pictures))
+    else:
+        rows = [(_caption(clip), _pictures(clip, store.skeleton, columns)) for clip in chosen]
     title = f"{store.path.name}: {len(store.clips)} clips, {store.frames_total} frames"
     return contact_sheet(rows, title=f"{title} of {store.size} x {store.size} pixels")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from fastpose.cli import main
 from fastpose.data.clips import ClipStore
+from fastpose.data.clips.shards import GrowingArray
 from fastpose.data.motion_capture import read_motion
 
 SMALL = ["--clips", "2", "--size", "32", "--frames", "3"]
@@ -75,7 +75,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(GrowingArray, "append", full)
     assert main(["synthesize", "--out", str(tmp_path / "out"), *SMALL]) == 2
     error = capsys.readouterr().err.strip()
     assert error.startswith("fastpose: error: No space left on device; ") and "\n" not in error

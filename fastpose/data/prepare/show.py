@@ -75,4 +75,7 @@ def print_report(report: PrepareReport, console: Console | None = None) -> None:
     if report.out is None:
         console.print("dry run: nothing was written")
     else:
-        console.print(f"clips: {report.out}\nsheet: {report.out / 'sheet.png'}", soft_wrap=True)
+        made = f"clips: {report.out}\nsheet: {report.out / 'sheet.png'}"
+        if report.out.suffix == ".npz":
+            made = f"poses: {report.out}"
+        console.print(made, soft_wrap=True)

@@ -13,6 +13,7 @@ from fastpose.errors import UserError
 from fastpose.skeletons import get_skeleton
 
 SKELETON = get_skeleton("limbs12")
+ENTRY = {"name": "a", "frames": 3, "fps": 1, "shard": "00000", "rows": {"frames": 0}}
 
 
 def frames(count: int = 3, size: int = 16) -> np.ndarray:
@@ -120,10 +121,15 @@ def damage_index(path: Path, **change: object) -> None:
         ({"version": 99}, "version 99"),
         ({"format": "zip"}, "zip"),
         ({"clips": []}, "no clip"),
-        ({"clips": [{"name": "../../etc", "frames": 1, "fps": 1}]}, "plain name"),
+        ({"clips": [{**ENTRY, "name": "../../etc"}]}, "plain name"),
+        ({"clips": [{**ENTRY, "shard": "../../etc"}]}, "plain name"),
         ({"clips": [{"name": "walk"}]}, "damaged"),
-        ({"clips": [{"name": "gone", "frames": 3, "fps": 1}]}, "cannot be read"),
-        ({"size": 32}, "expected uint8"),
+        ({"clips": [{**ENTRY, "shard": "00007"}]}, "cannot be read"),
+        ({"clips": [{**ENTRY, "frames": 6}]}, "5 rows of frames, too few for clip 'a'"),
+        ({"clips": [{**ENTRY, "rows": {"frames": -1}}]}, "too few for clip"),
+        ({"clips": [{**ENTRY, "rows": {"frames": 0, "background": 1}}]}, "1 rows of background"),
+        ({"clips": [{**ENTRY, "rows": {"frames": 0, "depth": 1}}]}, "unknown array 'depth'"),
+        ({"size": 32}, "expected rows of uint8"),
         ({"skeleton": {"name": "x"}}, "needs name"),
     ],
 )
@@ -136,9 +142,9 @@ def test_a_damaged_index_is_named(tmp_path: Path, change: dict, message: str) ->
 
 def test_a_truncated_array_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "clips")
-    file = path / "clips" / "walk" / "frames.npy"
+    file = path / "shards" / "00000" / "frames.npy"
     file.write_bytes(file.read_bytes()[:200])
-    with pytest.raises(UserError, match=r"walk/frames\.npy"):
+    with pytest.raises(UserError, match=r"00000/frames\.npy"):
         ClipStore.open(path)
 
 
@@ -147,3 +153,29 @@ def test_an_index_that_is_no_json_is_named(tmp_path: Path) -> None:
     (path / "index.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
         ClipStore.open(path)
+
+
+def test_clips_of_one_shard_share_its_files(tmp_path: Path) -> None:
+    """A hundred thousand clips must not need a hundred thousand open files."""
+    with ClipWriter(tmp_path / "c", 16) as writer:
+        for i in range(50):
+            writer.add("a", np.full((2, 16, 16, 3), i, np.uint8), fps=1.0)
+    store = ClipStore.open(tmp_path / "c")
+    assert [int(clip.frames[1, 0, 0, 0]) for clip in store.clips] == list(range(50))
+    assert len(list((tmp_path / "c" / "shards").rglob("*.npy"))) == 1
+    assert len({id(clip.frames.base) for clip in store.clips}) == 1
+
+
+def test_a_folder_of_version_1_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    (path / "clips" / "walk").mkdir(parents=True)
+    scene = frames(1)[0]
+    np.save(path / "clips" / "walk" / "frames.npy", frames())
+    np.save(path / "clips" / "walk" / "background.npy", scene)
+    clip = {"name": "walk", "frames": 3, "fps": 25.0, "source": "a.mp4"}
+    index = {"format": "fastpose-clips", "version": 1, "size": 16, "skeleton": None}
+    (path / "index.json").write_text(json.dumps({**index, "clips": [clip]}))
+    (opened,) = ClipStore.open(path).clips
+    assert (opened.frames == frames()).all()
+    assert opened.background is not None and (opened.background == scene).all()
+    assert opened.mask is None and opened.source == "a.mp4"
