@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from benchmarks.machine_code import (
+from benchmarks.machine_code.read import (
     LIBRARY,
     Kernel,
     architectures,
@@ -17,6 +17,7 @@ from benchmarks.machine_code import (
     kernels,
     newest_source,
 )
+from benchmarks.machine_code.steps import Step, search_loop, step_of, texels_of_four_pixels
 from fastpose import _native
 
 ARCHS = {"sm_80", "sm_90", "sm_120"}
@@ -66,13 +67,12 @@ MOVES = {
     r"render_gaussians_forward_kernel<": r"STG\.E\.128",
     r"render_gaussians_backward_kernel<float, (float|__half|__nv_bfloat16)": r"LDG\.E\.128",
 }
-# Of the longest loop, how many pixels go through it at a time and the instructions that one of them
-# may cost. It is that of Gaussians at an angle, with an exponential for each pixel.
+# Instructions that a pixel may cost in the loop of Gaussians at an angle, with an exponential each.
 PER_PIXEL = {
-    r"render_gaussians_forward_kernel<float>": (4, 9.5),
-    r"render_gaussians_forward_kernel<__": (8, 7.5),
-    r"render_gaussians_backward_kernel<float, float": (16, 13),
-    r"render_gaussians_backward_kernel<float, __": (32, 12),
+    r"render_gaussians_forward_kernel<float>": 9.5,
+    r"render_gaussians_forward_kernel<__": 7.5,
+    r"render_gaussians_backward_kernel<float, float": 13,
+    r"render_gaussians_backward_kernel<float, __": 12,
 }
 
 
@@ -123,19 +123,24 @@ def test_registers(hopper: list[Kernel]) -> None:
     assert counted == {k.name for k in hopper}, "a kernel without a budget"
 
 
+def innermost(kernel: Kernel) -> Step:
+    step = step_of(kernel)
+    assert step is not None, f"nobody says where {kernel.name} does its work"
+    return step
+
+
 @pytest.mark.parametrize("pattern", INSTRUCTIONS)
 def test_instructions_per_limb_and_pixel(hopper: list[Kernel], pattern: str) -> None:
     for kernel in matching(hopper, pattern):
-        assert 5 < kernel.per_limb_and_pixel <= INSTRUCTIONS[pattern], kernel.name
+        assert 5 < innermost(kernel).instructions <= INSTRUCTIONS[pattern], kernel.name
 
 
 @pytest.mark.parametrize("pattern", PER_PIXEL)
 def test_instructions_per_pixel(hopper: list[Kernel], pattern: str) -> None:
-    pixels, most = PER_PIXEL[pattern]
     for kernel in matching(hopper, pattern):
-        loop = max(kernel.loops(), key=len)
-        assert len(loop) <= pixels * most, kernel.name
-        assert sum("MUFU.EX2" in text for text in loop) >= pixels, kernel.name
+        step = innermost(kernel)
+        assert step.instructions <= PER_PIXEL[pattern], kernel.name
+        assert step.count(r"MUFU\.EX2") >= step.items, kernel.name
 
 
 @pytest.mark.parametrize("pattern", MOVES)
@@ -147,16 +152,16 @@ def test_wide_loads_and_stores(hopper: list[Kernel], pattern: str) -> None:
 def test_the_loop_over_limbs_is_tight(hopper: list[Kernel]) -> None:
     """Limbs come from shared memory 16 bytes at a time; roots and exponentials stay outside."""
     for kernel in matching(hopper, r"ward_kernel<(float, )?\w+, (Line|Bar)>"):
-        loop = "\n".join(kernel.search_loop())
+        loop = "\n".join(search_loop(kernel))
         assert "LDS.128" in loop, kernel.name
         assert not re.search(r"MUFU|CALL|LDG|BAR|SHFL", loop), kernel.name
 
 
 def test_clamping_costs_no_instruction(hopper: list[Kernel]) -> None:
     for kernel in matching(hopper, r"forward_kernel<\w+, Line>"):
-        loop = "\n".join(kernel.search_loop())
-        assert loop.count("FFMA.SAT") == kernel.pixels, kernel.name
-        assert loop.count("FMNMX") == kernel.pixels, kernel.name
+        loop = "\n".join(search_loop(kernel))
+        pixels = innermost(kernel).items
+        assert loop.count("FFMA.SAT") == loop.count("FMNMX") == pixels, kernel.name
 
 
 @pytest.mark.parametrize("pattern", [r"warp_templates_(for|back)ward(_strided)?_kernel<float"])
@@ -166,7 +171,7 @@ def test_the_texels_of_four_pixels_are_on_their_way_together(
     """Where all are there, nothing waits between their loads; at most 20 instructions each, from
     where the pixel is to its last texel."""
     for kernel in matching(hopper, pattern):
-        piece = max(kernel.pieces(), key=lambda body: sum("LDG" in text for text in body))
+        piece = texels_of_four_pixels(kernel)
         assert sum("LDG.E.CONSTANT" in text for text in piece) == 16, kernel.name
         assert len(piece) <= 4 * 20, kernel.name
 
