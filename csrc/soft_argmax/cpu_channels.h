@@ -2,7 +2,7 @@
 //
 // A row is taken as it lies, width x maps numbers, without regard to where a pixel begins: every
 // lane is used, whatever the number of maps. The vector at number i of a row then belongs to the
-// same maps as the one at i + lcm(maps, lanes); a `pattern` is an array of that period, in which
+// same maps as the one a number of pixels later; a `pattern` is an array of that period, in which
 // every map has one place per pixel. What maps gather in a pattern is folded in the end. Work along
 // a side has a lane for each map.
 #pragma once
@@ -55,15 +55,6 @@ class ImageRows {
   bool dense_;
 };
 
-FASTPOSE_INLINE int64_t common_divisor(int64_t a, int64_t b) {
-  while (b != 0) {
-    const int64_t rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a;
-}
-
 template <Element kElement>
 class Channels {
  public:
@@ -80,7 +71,7 @@ class Channels {
         width_(maps.width),
         count_(maps.maps),
         row_(maps.maps * maps.width),
-        pixels_(kLanes / common_divisor(maps.maps, kLanes)),
+        pixels_(pattern_pixels(maps.maps)),
         period_(maps.maps * pixels_),
         grid_x_(static_cast<const T*>(grid.x)),
         grid_y_(static_cast<const T*>(grid.y)),
@@ -122,11 +113,12 @@ class Channels {
     for_groups(0, height_, [&]<int kRows>(int first) {
       const auto* at = image.at(first, kRows);
       const int64_t step = image.step();
-      for_vectors([&](int64_t i, int64_t j, const auto& load) {
-        V here = V::load(largest.pattern + j);
-        for (int r = 0; r < kRows; ++r) here = maximum(load(at + r * step + i, here), here);
-        here.store(largest.pattern + j);
-      });
+      for (int r = 0; r < kRows; ++r) {
+        for_vectors([&](int64_t i, int64_t j, const auto& load) {
+          const V here = V::load(largest.pattern + j);
+          maximum(load(at + r * step + i, here), here).store(largest.pattern + j);
+        });
+      }
       raise(largest, first, moment_y);
       for_vectors([&](int64_t i, int64_t j, const auto& load) {
         const V most = V::load(largest.pattern + j);
@@ -273,14 +265,16 @@ class Channels {
   // Calls run(i, j, load) for each vector of a row: it starts at number i, and at j of patterns.
   template <typename Run>
   FASTPOSE_INLINE void for_vectors(const Run& run) const {
-    int64_t i = 0, j = 0;
-    for (; i + kLanes <= row_; i += kLanes) {
-      run(i, j, [](const auto* from, V) { return S::load(from); });
-      j = j + kLanes < period_ ? j + kLanes : 0;
+    int64_t period = 0;
+    for (; period + period_ <= row_; period += period_) {
+      for (int64_t j = 0; j < period_; j += kLanes) {
+        run(period + j, j, [](const auto* from, V) { return S::load(from); });
+      }
     }
-    if (i < row_) {
-      const int count = static_cast<int>(row_ - i);
-      run(i, j, [=](const auto* from, V rest) { return S::load(from, count, rest); });
+    for (int64_t j = 0; period + j < row_; j += kLanes) {
+      const int64_t rest = row_ - period - j;
+      const int count = rest < kLanes ? static_cast<int>(rest) : kLanes;
+      run(period + j, j, [=](const auto* from, V other) { return S::load(from, count, other); });
     }
   }
 
@@ -298,6 +292,14 @@ class Channels {
     } else {
       S::store(row + i, value, static_cast<int>(row_ - i));
     }
+  }
+
+  // So that a pattern is whole vectors, and so many that none is written and read again at once.
+  static FASTPOSE_INLINE int64_t pattern_pixels(int64_t maps) {
+    int64_t pixels = 1;
+    while (maps * pixels % kLanes != 0) pixels *= 2;
+    while (maps * pixels < kLeastPattern * kLanes) pixels *= 2;
+    return pixels;
   }
 
   // One number per map as a pattern.
@@ -320,31 +322,30 @@ class Channels {
   // Planes::add_up.
   void add_up(int64_t b) {
     Scratch<T> scratch = scratch_;
-    const int64_t pattern = period_ + kLanes;  // so that the last map's vector stays inside
-    T* const gathered = scratch.take(kGroup * pattern);
+    T* const group = scratch.take(row_);
+    T* const gathered = scratch.take(period_);
     const Rows image(maps_, b, scratch.rest());
     fill(columns_, row_, T(0));
     const V per_row(T(1) / T(height_)), per_column(T(1) / T(width_));
-    for_groups(0, height_, [&]<int kRows>(int first) {
-      const auto* at = image.at(first, kRows);
-      const int64_t step = image.step();
-      fill(gathered, kRows * pattern, T(0));
-      for_vectors([&](int64_t i, int64_t j, const auto& load) {
-        V column(T(0));
-        for (int r = 0; r < kRows; ++r) {
-          const V logit = load(at + r * step + i, V(T(0)));
-          T* const row = gathered + r * pattern + j;
-          column = multiply_add(logit, per_row, column);
-          multiply_add(logit, per_column, V::load(row)).store(row);
-        }
-        (V::load(columns_ + i) + column).store(columns_ + i);
-      });
-      for (int r = 0; r < kRows; ++r) {
+    for (int first = 0; first < height_; first += kGroup) {
+      const int end = first + kGroup < height_ ? first + kGroup : height_;
+      const auto* at = image.at(first, end - first);
+      fill(group, row_, T(0));
+      for (int y = first; y < end; ++y, at += image.step()) {
+        fill(gathered, period_, T(0));
+        for_vectors([&](int64_t i, int64_t j, const auto& load) {
+          const V logit = load(at + i, V(T(0)));
+          multiply_add(logit, per_row, V::load(group + i)).store(group + i);
+          multiply_add(logit, per_column, V::load(gathered + j)).store(gathered + j);
+        });
         for_maps([&](int64_t k, int lanes) {
-          O::store(rows_ + (first + r) * count_ + k, folded(gathered + r * pattern, k), lanes);
+          O::store(rows_ + y * count_ + k, folded(gathered, k), lanes);
         });
       }
-    });
+      for (int64_t i = 0; i < row_; i += kLanes) {
+        (V::load(columns_ + i) + V::load(group + i)).store(columns_ + i);
+      }
+    }
   }
 
   // The weights of a side, (size, maps), and of each map its expected coordinate and largest

@@ -13,11 +13,16 @@ namespace {
 
 using namespace soft_argmax;  // NOLINT
 
-// Arrays out of one piece of memory, each with room for a vector that starts at its last number.
+// Arrays out of one piece of memory, each at the start of a cache line and with room for a vector
+// that starts at its last number.
 template <typename T>
 class Scratch {
  public:
-  explicit Scratch(double* memory) : next_(reinterpret_cast<T*>(memory)) {}
+  static constexpr uintptr_t kLine = 64;
+  explicit Scratch(double* memory) {
+    const auto address = reinterpret_cast<uintptr_t>(memory);
+    next_ = reinterpret_cast<T*>((address + kLine - 1) / kLine * kLine);
+  }
   FASTPOSE_INLINE T* take(int64_t numbers) {
     T* const array = next_;
     next_ += scratch_room(numbers);

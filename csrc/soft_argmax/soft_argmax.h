@@ -68,21 +68,24 @@ inline bool is_dense(const Maps& maps) {
   return stride[1] == 1 && (stride[3] == maps.maps || maps.width == 1);
 }
 
+constexpr int kLeastPattern = 8;  // vectors of a pattern, see cpu_channels.h
+
 // Of an array in scratch memory: room for a vector that starts at its last number.
 inline int64_t scratch_room(int64_t numbers) { return (numbers + 31) / 16 * 16; }
 
 // Numbers of scratch memory that a thread needs: what the kernels take, at most.
 inline int64_t scratch_numbers(const Maps& maps) {
-  constexpr int64_t kMostLanes = 16, kArrays = 8;
+  constexpr int64_t kMostLanes = 16, kArrays = 8, kAlignment = 8;
   const int64_t width = maps.width, height = maps.height;
   const bool copied = maps.logits.data && !is_dense(maps);
   if (!maps.channels_last) {
-    return scratch_room(width) + scratch_room(height) + (copied ? kGroup * width : 0);
+    return kAlignment + 2 * scratch_room(width) + scratch_room(height) +
+           (copied ? kGroup * width : 0);
   }
-  const int64_t pattern = kMostLanes * (maps.maps + 1);  // at most maps * lanes, and a vector
-  return scratch_room(width * maps.maps) + scratch_room(height * maps.maps) +
-         kArrays * scratch_room(maps.maps) + scratch_room(kGroup * pattern) +
-         3 * scratch_room(pattern) + (copied ? kGroup * width * maps.maps : 0);
+  const int64_t pattern = kMostLanes * (maps.maps + 2 * kLeastPattern);  // at most
+  return kAlignment + 2 * scratch_room(width * maps.maps) + scratch_room(height * maps.maps) +
+         kArrays * scratch_room(maps.maps) + 3 * scratch_room(pattern) +
+         (copied ? kGroup * width * maps.maps : 0);
 }
 
 }  // namespace fastpose::soft_argmax

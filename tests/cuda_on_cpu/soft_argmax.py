@@ -1,0 +1,130 @@
+"""The CUDA kernels of soft_argmax on the CPU, with the arguments of the operator's schemas."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fastpose.ops.soft_argmax.reference import wide
+from tests.cuda_on_cpu.kernels import (
+    ELEMENTS,
+    Image,
+    assert_untouched,
+    barriers,
+    call,
+    guarded,
+    image_of,
+    scheduled,
+)
+
+
+class Maps(ctypes.Structure):
+    """struct Maps of csrc/soft_argmax/soft_argmax.h."""
+
+    _fields_ = [
+        ("logits", Image),
+        ("batch", ctypes.c_int64),
+        ("maps", ctypes.c_int64),
+        ("height", ctypes.c_int32),
+        ("width", ctypes.c_int32),
+        ("joint", ctypes.c_bool),
+        ("channels_last", ctypes.c_bool),
+        ("extent", ctypes.c_double),
+    ]
+
+
+class Results(ctypes.Structure):
+    """struct Results."""
+
+    _fields_ = [(name, ctypes.c_void_p) for name in ("points", "confidence", "kept")]
+
+
+class Gradients(ctypes.Structure):
+    """struct Gradients."""
+
+    _fields_ = [
+        ("points", ctypes.c_void_p),
+        ("point_stride", ctypes.c_int64 * 3),
+        ("confidence", ctypes.c_void_p),
+        ("confidence_stride", ctypes.c_int64 * 2),
+        ("kept", ctypes.c_void_p),
+        ("logits", Image),
+    ]
+
+
+@dataclass(frozen=True)
+class CudaOnCpu:
+    """Runs the kernels with the schedule that `seed` draws, perhaps without one barrier."""
+
+    seed: int = 0
+    removed_barrier: str = ""  # "file:line"
+
+    def _library(self) -> ctypes.CDLL:
+        return scheduled("soft_argmax", self.seed, self.removed_barrier)
+
+    def barriers(self) -> list[str]:
+        """Names of all barriers that any run has reached."""
+        return barriers("soft_argmax")
+
+    def forward(self, logits: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+        batch, maps = logits.shape[:2]
+        joint, _, height, width, dtype, channels_last = options
+        kept = (batch, maps, 6 if joint else width + height)
+        if channels_last and not joint:
+            kept = (batch, width + height, maps)
+        sizes = [torch.Size(s) for s in ((batch, maps, 2), (batch, maps), kept)]
+        arrays = [guarded(size.numel(), wide(dtype)) for size in sizes]
+        results = Results(*[flat.data_ptr() for flat, _ in arrays])
+        call(self._library().forward, _maps(logits, batch, maps, *options), results)
+        for size, (_, whole) in zip(sizes, arrays, strict=True):
+            assert_untouched(whole, size.numel())
+        points, confidence, kept = [
+            flat.view(size) for size, (flat, _) in zip(sizes, arrays, strict=True)
+        ]
+        return points, confidence, kept
+
+    def backward(
+        self,
+        grad_points: Tensor | None,
+        grad_confidence: Tensor | None,
+        logits: Tensor | None,
+        kept: Tensor,
+        *options: Any,
+    ) -> Tensor:
+        joint, _, height, width, dtype, channels_last = options
+        maps = kept.shape[2 if channels_last and not joint else 1]
+        size = torch.Size((kept.shape[0], height, width, maps))
+        flat, whole = guarded(size.numel(), dtype)
+        grad = flat.view(size).permute(0, 3, 1, 2)
+        if not channels_last:
+            grad = flat.view(kept.shape[0], maps, height, width)
+        gradients = Gradients(kept=kept.data_ptr(), logits=image_of(grad))
+        if grad_points is not None:
+            gradients.points = grad_points.data_ptr()
+            gradients.point_stride = (ctypes.c_int64 * 3)(*grad_points.stride())
+        if grad_confidence is not None:
+            gradients.confidence = grad_confidence.data_ptr()
+            gradients.confidence_stride = (ctypes.c_int64 * 2)(*grad_confidence.stride())
+        described = _maps(logits, kept.shape[0], maps, *options)
+        call(self._library().backward, described, gradients)
+        assert_untouched(whole, size.numel())
+        return grad
+
+
+def _maps(
+    logits: Tensor | None,
+    batch: int,
+    maps: int,
+    joint: bool,
+    extent: float,
+    height: int,
+    width: int,
+    dtype: torch.dtype,
+    channels_last: bool,
+) -> Maps:
+    image = Image(element=ELEMENTS.index(dtype)) if logits is None else image_of(logits)
+    return Maps(image, batch, maps, height, width, joint, channels_last, extent)
