@@ -146,7 +146,7 @@ class Channels {
       for (int i = 0; i < lanes; ++i) {
         T* const own = kept + (k + i) * kNumbers;
         const T scale = inverse_sum(sum[i]);
-        confidence[k + i] = largest_exponential<V>() * scale;
+        confidence[k + i] = scale;
         own[kMaximum] = largest.logit[k + i];
         own[kPeak] = scale;
         own[kX] = points[2 * (k + i)] = x[i] * scale;
@@ -244,7 +244,7 @@ class Channels {
       const T* own = kept + k * kNumbers;
       const int64_t column = static_cast<int>(own[kColumn]), row = static_cast<int>(own[kRow]);
       const T slope = columns_[column * count_ + k] + rows_[row * count_ + k];
-      const T there = largest_exponential<V>() * slope + own[kPeak] * grad.grad_confidence(k);
+      const T there = slope + own[kPeak] * grad.grad_confidence(k);
       S::store(to + row * row_ + column * count_ + k, V(there), 1);
     }
   }
@@ -369,7 +369,7 @@ class Channels {
         O::store(at, O::load(at, lanes, V(T(0))) * scale, lanes);
       }
       (moment * scale).store(centre + k);
-      (V(largest_exponential<V>()) * scale).store(peak + k);
+      scale.store(peak + k);
     });
   }
 

@@ -123,7 +123,7 @@ class Planes {
     const T scale = inverse_sum(sum(total));
     point[0] = sum(moment_x) * scale;
     point[1] = sum(moment_y) * scale;
-    *confidence = largest_exponential<V>() * scale;
+    *confidence = scale;
     kept[kMaximum] = most;
     kept[kPeak] = scale;
     kept[kX] = point[0];
@@ -165,7 +165,7 @@ class Planes {
     }
     if (pull == 0) return;
     const int column = static_cast<int>(kept[kColumn]), row = static_cast<int>(kept[kRow]);
-    const T slope = largest_exponential<V>() * (columns_[column] + row_slope(row));
+    const T slope = columns_[column] + row_slope(row);
     S::store(to + int64_t{row} * width_ + column, V(slope + pull), 1);
   }
 

@@ -34,17 +34,12 @@ class Scratch {
   T* next_;
 };
 
-// exp(logit - maximum): the difference first, for logits that are large.
+// exp(logit - maximum), which is 1 for the maximum: the difference first, for logits that are
+// large.
 template <typename V>
 FASTPOSE_INLINE V exponential(V logit, V maximum) {
   using T = typename V::scalar;
   return power_of_two((logit - maximum) * V(T(kLog2E)));
-}
-
-// exp(0) as the kernels compute it.
-template <typename V>
-FASTPOSE_INLINE typename V::scalar largest_exponential() {
-  return greatest(power_of_two(V(typename V::scalar(0))));
 }
 
 // Calls visit.operator()<kRows>(first) for all rows, kGroup at a time as long as there are so many.
@@ -83,7 +78,7 @@ FASTPOSE_INLINE Side<T> weigh(T* logits, int size, const T* grid, T* weights) {
   for (int i = 0; i < size; i += V::lanes) {
     O::store(weights + i, V::load(logits + i) * V(scale), size - i);
   }
-  return {largest_exponential<V>() * scale, sum(moment) * scale};
+  return {scale, sum(moment) * scale};
 }
 
 template <typename T>

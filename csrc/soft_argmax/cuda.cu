@@ -78,17 +78,21 @@ cudaError_t decode(const Maps& maps, const Results& results, cudaStream_t stream
   using T = typename Numbers::T;
   const Launch<T> run = launch_of<Numbers>(maps, maps.channels_last && kPack == 1);
   const Decoding<T>& d = run.decoding;
-  size_t shared = run.warps * d.map_lanes * (sizeof(Sums<T>) + sizeof(T));
-  if (!kJoint) {
-    const int64_t sides = int64_t{d.per_group} * (maps.width + maps.height);
-    shared = (partial_numbers(run.warps, d.map_lanes, d.column_lanes, Numbers::kNumbers) +
-              (sides > kMostShared ? 0 : sides)) *
-             sizeof(T);
-  }
   const Decoded<T> out{static_cast<T*>(results.points), static_cast<T*>(results.confidence),
                        static_cast<T*>(results.kept)};
-  return launch(soft_argmax_forward_kernel<Pixel, kPack, kJoint, T>, run.grid, run.block, shared,
-                stream, d, out);
+  if constexpr (kJoint) {
+    const size_t shared = run.warps * d.map_lanes * (sizeof(Sums<T>) + sizeof(T));
+    return launch(soft_argmax_forward_kernel<Pixel, kPack, true, false, T>, run.grid, run.block,
+                  shared, stream, d, out);
+  } else {
+    const int64_t sides = int64_t{d.per_group} * (maps.width + maps.height);
+    const bool in_shared = sides <= kMostShared;
+    const auto kernel = in_shared ? soft_argmax_forward_kernel<Pixel, kPack, false, true, T>
+                                  : soft_argmax_forward_kernel<Pixel, kPack, false, false, T>;
+    const int partial = partial_numbers(run.warps, d.map_lanes, d.column_lanes, Numbers::kNumbers);
+    const size_t shared = (partial + (in_shared ? sides : 0)) * sizeof(T);
+    return launch(kernel, run.grid, run.block, shared, stream, d, out);
+  }
 }
 
 template <typename Pixel, int kPack, bool kJoint>

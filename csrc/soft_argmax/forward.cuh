@@ -230,7 +230,9 @@ __device__ __forceinline__ void combine(const Decoding<T>& d, const Team& team, 
   }
 }
 
-template <typename Pixel, int kPack, bool kJoint, typename T = typename Piece<Pixel, kPack>::T>
+// `kInShared`: whether the marginal form's sides are in shared memory.
+template <typename Pixel, int kPack, bool kJoint, bool kInShared,
+          typename T = typename Piece<Pixel, kPack>::T>
 __global__ void __launch_bounds__(most_warps(kPack) * kWarpSize, least_blocks<T>(kPack))
     soft_argmax_forward_kernel(const __grid_constant__ Decoding<T> d,
                                const __grid_constant__ Decoded<T> out) {
@@ -246,10 +248,8 @@ __global__ void __launch_bounds__(most_warps(kPack) * kWarpSize, least_blocks<T>
     const int numbers =
         partial_numbers(team.warps, d.map_lanes, d.column_lanes, Piece<Pixel, kPack>::kNumbers);
     T* const peaks = partial + numbers - 2 * kMostMaps;
-    const int sides_of_map = d.width + d.height;
-    Sides<T> sides{partial + numbers, sides_of_map, 1};
-    if (int64_t(d.per_group) * sides_of_map > kMostShared)
-      sides = {kept_of(d, team, out.kept, 0), d.kept_map, d.kept_step};
+    Sides<T> sides{partial + numbers, d.width + d.height, 1};
+    if constexpr (!kInShared) sides = {kept_of(d, team, out.kept, 0), d.kept_map, d.kept_step};
     add_up<Pixel, kPack>(d, team, start, sides, partial);
     weigh(d, team, sides, out, peaks);
   }

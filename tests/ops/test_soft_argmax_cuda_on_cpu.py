@@ -12,8 +12,9 @@ from torch import Tensor
 from fastpose.ops.samples import Sample
 from fastpose.ops.soft_argmax import reference
 from fastpose.ops.soft_argmax.samples import random_problem, samples
-from tests.cuda_on_cpu.soft_argmax import CudaOnCpu
-from tests.ops.soft_argmax.owners import (
+from tests.cuda_on_cpu.layouts import layouts
+from tests.cuda_on_cpu.soft_argmax import (
+    CudaOnCpu,
     Problem,
     assert_as_exact,
     everything,
@@ -60,43 +61,18 @@ def test_numbers_of_interleaved_maps(maps: int, joint: bool) -> None:
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize(("maps", "side"), [(1, 4500), (3, 1400)])
 def test_sides_longer_than_shared_memory(maps: int, side: int, turned: bool) -> None:
-    size = (side, 2) if turned else (2, side)
-    assert_as_exact(random_maps(3, (1, maps, *size), channels_last=maps > 1), CUDA)
-
-
-def layouts(logits: Tensor) -> dict[str, Tensor]:
-    """The same numbers, lying differently in memory."""
-    batch, maps, height, width = logits.shape
-
-    def inside(*larger: int) -> Tensor:
-        return torch.full(larger, torch.nan, dtype=logits.dtype)
-
-    wider = inside(batch, maps, height, width + 8)
-    return {
-        "channels_last": logits.contiguous(memory_format=torch.channels_last),
-        "maps_of_a_larger_one": torch.cat((logits, logits + 1), 1)[:, :maps],
-        "interleaved_with_others": inside(batch, maps + 4, height, width)
-        .contiguous(memory_format=torch.channels_last)[:, 3 : 3 + maps]
-        .copy_(logits),
-        "rows_with_gaps": wider[..., :width].copy_(logits),
-        "not_aligned": wider.clone()[..., 1 : 1 + width].copy_(logits),
-        "every_second": inside(batch, maps, height, 2 * width)[..., ::2].copy_(logits),
-        "columns_first": logits.mT.contiguous().mT,
-        "odd_rows": inside(batch * maps * height * (width + 8))
-        .as_strided(
-            logits.shape,
-            (maps * height * (width + 1), height * (width + 1), width + 1, 1),
-        )
-        .copy_(logits),
-    }
+    height, width = (side, 2) if turned else (2, side)
+    assert_as_exact(random_maps(3, (1, maps, height, width), channels_last=maps > 1), CUDA)
 
 
 @pytest.mark.parametrize("joint", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("layout", layouts(torch.zeros(1, 1, 1, 1)))
+@pytest.mark.parametrize("layout", layouts((1, 1, 1, 1), torch.float32))
 def test_layouts(layout: str, dtype: torch.dtype, joint: bool) -> None:
-    problem = random_maps(4, (2, 5, 11, 16), joint=joint, dtype=dtype)
-    assert_as_exact(problem.with_logits(layouts(problem.logits)[layout]), CUDA)
+    shape = (2, 5, 11, 16)
+    problem = random_maps(4, shape, joint=joint, dtype=dtype)
+    logits = layouts(shape, dtype)[layout].copy_(problem.logits)
+    assert_as_exact(problem.with_logits(logits), CUDA)
 
 
 @pytest.mark.parametrize("joint", [False, True])
