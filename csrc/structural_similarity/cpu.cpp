@@ -202,7 +202,7 @@ class Tile {
   }
 
   FASTPOSE_INLINE static V tap(int distance) {
-    return V(static_cast<T>(Taps<kWindow>::at[distance]));
+    return V(static_cast<T>(Taps<kWindow>::at(distance)));
   }
 
   const Comparison& pair_;

@@ -29,14 +29,19 @@ struct Taps;
 template <>
 struct Taps<gaussian> {
   static constexpr int radius = 5;
-  static constexpr double at[radius + 1] = {0.2660117248617943434,   0.2130055377112536999,
-                                            0.1093606895097000107,   0.03600077212843082365,
-                                            0.007598758135239184185, 0.001028380084479109882};
+  FASTPOSE_HD double at(int distance) {
+    return distance == 0   ? 0.2660117248617943434
+           : distance == 1 ? 0.2130055377112536999
+           : distance == 2 ? 0.1093606895097000107
+           : distance == 3 ? 0.03600077212843082365
+           : distance == 4 ? 0.007598758135239184185
+                           : 0.001028380084479109882;
+  }
 };
 template <>
 struct Taps<uniform> {
   static constexpr int radius = 3;
-  static constexpr double at[radius + 1] = {1.0 / 7, 1.0 / 7, 1.0 / 7, 1.0 / 7};
+  FASTPOSE_HD double at(int) { return 1.0 / 7; }
 };
 
 // What is summed up over windows, or handed to their pixels: one number for s, d, s^2 and d^2 each.

@@ -66,12 +66,19 @@ Tensor gradient(const Tensor& grad_output, const Tensor& slope, int64_t window, 
                                  ? static_cast<const double*>(grad_output.data_ptr())[at]
                                  : static_cast<const float*>(grad_output.data_ptr())[at]);
   }
-  const Image from = image_of(slope), to = image_of(grad);
+  Image from = image_of(slope), to = image_of(grad);
+  const int64_t pixels = int64_t{height} * width, size[4] = {batch, channels, height, width};
+  const bool flat = lie_flat(from, to, size);
+  if (flat) {  // one row for each channel, whatever lies in it
+    for (Image* image : {&from, &to}) {
+      *image = {image->data, image->element, {channels * pixels, pixels, pixels, 1}};
+    }
+  }
   const auto kernel = FASTPOSE_CPU(structural_similarity_backward);
-  const int64_t pixels = int64_t{height} * width;
   parallel_for(0, batch * channels, (4 * kPixelsPerThread + pixels - 1) / pixels,
                [&](int64_t first, int64_t last) {
-                 kernel(from, to, share.data(), channels, height, width, first, last);
+                 kernel(from, to, share.data(), channels, flat ? 1 : height,
+                        static_cast<int32_t>(flat ? pixels : width), first, last);
                });
   return grad;
 }

@@ -27,6 +27,20 @@ struct Slopes {
   bool wanted() const { return x.data != nullptr || y.data != nullptr; }
 };
 
+// Whether the numbers of both lie in the same order without gaps, image behind image.
+inline bool lie_flat(const Image& a, const Image& b, const int64_t (&size)[4]) {
+  const auto [batch, channels, height, width] = size;
+  const int64_t rows[4] = {channels * height * width, height * width, width, 1};
+  const int64_t pixels[4] = {channels * height * width, 1, width * channels, channels};
+  bool by_rows = true, by_pixels = true;
+  for (int i = 0; i < 4; ++i) {
+    if (size[i] == 1) continue;
+    by_rows = by_rows && a.stride[i] == rows[i] && b.stride[i] == rows[i];
+    by_pixels = by_pixels && a.stride[i] == pixels[i] && b.stride[i] == pixels[i];
+  }
+  return by_rows || by_pixels;
+}
+
 // --- CPU -----------------------------------------------------------------------------------------
 
 // Work is cut into tiles of planes, whatever the number of threads, so that sums are always formed

@@ -51,6 +51,11 @@ REGISTERS = {
     "render_gaussians_backward_channels_kernel<double": 255,
     "render_gaussians_backward_finish_kernel<": 64,
     "render_gaussians_backward_templates_kernel<": 128,
+    "structural_similarity_forward_kernel<float": 128,
+    "structural_similarity_forward_kernel<double": 255,
+    "structural_similarity_finish_kernel<": 64,
+    "structural_similarity_backward_kernel<": 32,
+    "structural_similarity_backward_strided_kernel<": 64,
 }
 # Instructions that one limb may cost one pixel in float32, in the loop that tries limbs.
 INSTRUCTIONS = {
@@ -72,6 +77,9 @@ MOVES = {
     r"warp_templates_forward_kernel<\w+>": r"STG\.E\.128",
     r"render_gaussians_forward_kernel<": r"STG\.E\.128",
     r"render_gaussians_backward_kernel<float, (float|__half|__nv_bfloat16)": r"LDG\.E\.128",
+    r"structural_similarity_forward_kernel<float, .*, float>": r"LDG\.E\.128",
+    r"structural_similarity_forward_kernel<float, .*, __\w+>": r"LDG\.E\.64",
+    r"structural_similarity_backward_kernel<": r"STG\.E\.128",
 }
 # Instructions that a pixel may cost in the loop of Gaussians at an angle, with an exponential each.
 PER_PIXEL = {
