@@ -9,6 +9,7 @@ passes' results are (planes, 4, rows, columns). SCALE is 1 / data range.
 
 # Triton's language does not type-check: what a kernel is called with is not what it receives.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false
+# pyright: reportGeneralTypeIssues=false
 
 import triton
 import triton.language as tl
