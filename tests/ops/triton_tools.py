@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine_code import Kernel, find_cuobjdump, kernels
+from benchmarks.machine_code.read import Kernel, find_cuobjdump, kernels
 
 ROOT = Path(__file__).resolve().parents[2]
 
