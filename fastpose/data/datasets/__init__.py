@@ -1,8 +1,8 @@
 """Readers of published data sets in their own layouts: ``fastpose prepare DATASET ROOT --out DIR``.
 
 One file a data set, its layout at the top. A reader is a subclass of
-:class:`~fastpose.data.datasets.base.Reader` in the module :data:`DATASETS` names, called ``Reader``
-there; :func:`~fastpose.data.datasets.pack.pack` does what is common to all.
+:class:`~fastpose.data.datasets.base.Reader` in the module that :data:`DATASETS` names;
+:func:`~fastpose.data.datasets.pack.pack` does what is common to all.
 """
 
 from __future__ import annotations
@@ -12,10 +12,18 @@ import importlib
 from fastpose.data.datasets.base import Reader
 from fastpose.errors import UserError, nearest
 
+# name -> module, and where it holds several the class.
 DATASETS: dict[str, str] = {
+    "chictopia-plus": "chictopia_plus",
+    "clothing": "clothing",
+    "coco": "coco",
+    "deepfashion-inshop": "deepfashion_inshop",
     "lsp": "lsp",
     "lsp-extended": "lsp_extended",
+    "mini-rgbd": "mini_rgbd",
     "penn-action": "penn_action",
+    "simplified-human36m": "simplified_human36m",
+    "simplified-human36m-background": "simplified_human36m:WithBackground",
     "weizmann": "weizmann",
 }
 
@@ -25,7 +33,8 @@ def get_reader(name: str) -> type[Reader]:
     if name not in DATASETS:
         known = ", ".join(DATASETS)
         raise UserError(f"no data set '{name}' (known: {known}){nearest(name, DATASETS)}")
-    return importlib.import_module(f"fastpose.data.datasets.{DATASETS[name]}").Reader
+    module, _, reader = DATASETS[name].partition(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), reader or "Reader")
 
 
 __all__ = ["DATASETS", "Reader", "get_reader"]

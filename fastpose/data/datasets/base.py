@@ -94,8 +94,8 @@ class Reader(ABC):
         title: Name and source of the data set.
         splits: Names of its splits; the first is the usual one for training.
         skeleton: Joints of its labels, None where it has none.
-        counts: Number of items of each split of the complete data set.
-        unit: What an item is, in the plural.
+        counts: What :meth:`total` gives for each split of the complete data set.
+        unit: What is counted, in the plural.
         crop: How pictures become squares.
         size: Usual side of the squares.
         min_frames: Shorter clips are dropped.
@@ -129,6 +129,10 @@ class Reader(ABC):
     @abstractmethod
     def items(self, split: str) -> list[str]:
         """Names of the items of a split, in a stable order, without opening more than is needed."""
+
+    def total(self, items: list[str]) -> int:
+        """What of ``items`` is compared with ``counts``."""
+        return len(items)
 
     @abstractmethod
     def read(self, item: str) -> Iterable[Recording]:

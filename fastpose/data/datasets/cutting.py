@@ -135,16 +135,19 @@ def cut(
     waiting = sorted(pieces, key=lambda p: p.frames.start, reverse=True)
     under_way: list[_Open] = []
     covers = recording.masks() if wanted and recording.masks is not None else repeat(None)
-    at = -1
-    for at, (image, cover) in enumerate(zip(recording.images(), covers, strict=False)):
-        if (image.shape[1], image.shape[0]) != tuple(recording.size) or at >= count:
-            break
+    at = 0
+    for image, cover in zip(recording.images(), covers, strict=False):
+        if at == count or (image.shape[1], image.shape[0]) != tuple(recording.size):
+            raise UserError(
+                f"{recording.source}: picture {at + 1} is {image.shape[1]} x {image.shape[0]} "
+                f"pixels, where {count} of {recording.size[0]} x {recording.size[1]} are labelled; "
+                "copy it again"
+            )
         while waiting and waiting[-1].frames.start == at:
             piece = waiting.pop()
             frames = np.empty((len(piece.frames), size, size, 3), np.uint8)
-            under_way.append(
-                _Open(piece, frames, np.empty(frames.shape[:3], np.uint8) if wanted else None)
-            )
+            cut_masks = np.empty(frames.shape[:3], np.uint8) if wanted else None
+            under_way.append(_Open(piece, frames, cut_masks))
         for clip in list(under_way):
             place = at - clip.piece.frames.start
             clip.frames[place] = crop_window(image, clip.piece.window, size)
@@ -153,10 +156,11 @@ def cut(
             if at == clip.piece.frames[-1]:
                 under_way.remove(clip)
                 _write(recording, clip, writer, split, len(pieces) > 1)
-    if at + 1 != count:
+        at += 1
+    if at != count:
         raise UserError(
-            f"{recording.source}: gave {at + 1} pictures of {recording.size[0]} x "
-            f"{recording.size[1]} pixels where {count} are labelled; copy it again"
+            f"{recording.source}: gave {at} pictures or masks where {count} are labelled; "
+            "copy it again"
         )
 
 

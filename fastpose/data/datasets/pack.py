@@ -214,9 +214,10 @@ class _Work:
         bar = progress or (lambda *_: None)
         work = cls(name, reader, config, rules, items, keep_going, bar)
         expected = reader.counts.get(config.split)
-        if expected is not None and len(items) != expected:
+        found = reader.total(items)
+        if expected is not None and found != expected:
             work._problem(
-                f"{reader.root}: holds {len(items)} {reader.unit} of the split {config.split}, "
+                f"{reader.root}: holds {found} {reader.unit} of the split {config.split}, "
                 f"{reader.title} has {expected}; finish copying or unpacking it"
             )
         if not items:

@@ -1,0 +1,120 @@
+"""Simplified Human3.6M: 128 x 128 crops of Human3.6M with foreground masks and 32 joints.
+
+::
+
+    ROOT/S1/WithBackground/<sequence>/<frame>.jpg    128 x 128
+    ROOT/S1/BackgroudMask/<sequence>/<frame>.png     the person, 0..1 or 0..255 (spelt so)
+    ROOT/S1/Landmarks/<sequence>/<frame>.mat         keypoints_2d (32,2) in [0,1]: row, column
+
+Prepared by Zhang et al., "Unsupervised Discovery of Object Landmarks as Structural Representations"
+(CVPR 2018). Layout, splits and activities are those that the code of KeypointGAN (Jakab, Gupta,
+Bilen, Vedaldi, CVPR 2020) reads: a sequence's folder starts with its activity; the six of
+:data:`ACTIVITIES`; subjects 1, 5, 6, 7, 8, 9 for training and 11 for testing; pictures times mask,
+that is, before black; of each training sequence the first half of the frames gives the pictures
+and the second half the unpaired poses. Positions are taken for shares of the side from edge to edge
+(assumed; KeypointGAN's own grid differs from that by up to a pixel).
+
+The data set ``simplified-human36m-background`` is the same with the background left in. How many
+sequences a complete copy has could not be verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from fastpose.data.datasets import base
+from fastpose.data.datasets.base import Recording
+from fastpose.data.datasets.matlab import load_mat
+from fastpose.data.datasets.pictures import read_masks, read_pictures
+from fastpose.errors import UserError
+from fastpose.media.images import Image, image_size
+from fastpose.skeletons import get_skeleton
+
+ACTIVITIES = ("directions", "discussion", "greeting", "posing", "waiting", "walking")
+_SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8", "S9"), "test": ("S11",)}
+_MASKS, _IMAGES, _LABELS = "BackgroudMask", "WithBackground", "Landmarks"
+_FPS = 50.0  # of Human3.6M
+
+
+class Reader(base.Reader):
+    """See the module."""
+
+    title = "Simplified Human3.6M"
+    skeleton = get_skeleton("h36m32")
+    crop = "whole"
+    halves: ClassVar = {"train": ("first", "second")}
+    background = False
+
+    def items(self, split: str) -> list[str]:
+        found = []
+        for subject in _SUBJECTS[split]:
+            folder = self.folder(f"{subject}/{_MASKS}")
+            names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+            found += [f"{subject}/{name}" for name in names if _activity(name) in ACTIVITIES]
+        return found
+
+    def read(self, item: str) -> Iterable[Recording]:
+        subject, _, sequence = item.partition("/")
+        folders = {
+            kind: self.root / subject / kind / sequence for kind in (_IMAGES, _MASKS, _LABELS)
+        }
+        numbers = sorted(int(path.stem) for path in folders[_MASKS].glob("*.png"))
+        for kind, ending in ((_IMAGES, "jpg"), (_LABELS, "mat")):
+            there = {path.stem for path in folders[kind].glob(f"*.{ending}")}
+            lost = [n for n in numbers if str(n) not in there]
+            if lost:
+                raise UserError(
+                    f"{folders[kind]}: lacks {lost[0]}.{ending} and {len(lost) - 1} more of the "
+                    f"{len(numbers)} frames that {_MASKS} has; copy the sequence again"
+                )
+        if not numbers:
+            raise UserError(f"{folders[_MASKS]}: holds no frames; copy the sequence again")
+        images = [folders[_IMAGES] / f"{n}.jpg" for n in numbers]
+        masks = [folders[_MASKS] / f"{n}.png" for n in numbers]
+        size = image_size(images[0])
+        points = np.stack([self._points(folders[_LABELS] / f"{n}.mat") for n in numbers])
+
+        def covers() -> Iterator[Image]:
+            return (mask * 255 if mask.max() <= 1 else mask for mask in read_masks(masks))
+
+        def cut_out() -> Iterator[Image]:
+            for image, mask in zip(read_pictures(images), covers(), strict=True):
+                share = mask.astype(np.uint16)[..., None]
+                yield ((image * share + 127) // 255).astype(np.uint8)
+
+        yield Recording(
+            name=f"{subject}_{sequence}",
+            source=f"{subject}/{_IMAGES}/{sequence}",
+            size=size,
+            numbers=numbers,
+            images=(lambda: read_pictures(images)) if self.background else cut_out,
+            fps=_FPS,
+            activity=_activity(sequence),
+            actor=subject,
+            keypoints=points * np.array(size) - 0.5,
+            masks=covers,
+        )
+
+    def _points(self, path: Path) -> np.ndarray:
+        points = np.asarray(load_mat(path, "keypoints_2d")["keypoints_2d"], np.float64)
+        if points.shape != (32, 2):
+            raise UserError(
+                f"{path}: keypoints_2d must be (32,2), not {points.shape}; copy it again"
+            )
+        return points[:, ::-1]
+
+
+class WithBackground(Reader):
+    """The same pictures as they were filmed."""
+
+    title = "Simplified Human3.6M with background"
+    background = True
+
+
+def _activity(sequence: str) -> str:
+    """``Directions 1.54138969`` and ``Directions.54138969`` are both directions."""
+    return sequence.replace(".", " ").split(" ")[0].lower()
