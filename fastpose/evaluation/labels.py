@@ -41,6 +41,13 @@ class Labels:
         return len(self.clip)
 
 
+def open_labels(
+    store: ClipStore, path: str | os.PathLike[str] | None, *, min_score: float = 0.4
+) -> Labels:
+    """The labels of the file ``path``, or the clips' own where it is None."""
+    return labels_of_store(store) if path is None else read_labels(path, store, min_score=min_score)
+
+
 def labels_of_store(store: ClipStore) -> Labels:
     """The ``keypoints`` that the clips carry; UserError where none does."""
     labelled = [i for i, clip in enumerate(store.clips) if clip.keypoints is not None]

@@ -52,6 +52,14 @@ class EvaluationReport:
     def model(self) -> MethodReport:
         return self.methods[MODEL]
 
+    def headline(self) -> str:
+        """One line: the mean errors of the model."""
+        mean = self.model.mean
+        return (
+            f"{mean.error_forgiven_percent:.2f} % with sides forgiven, {mean.error_percent:.2f} % "
+            f"plain, {mean.frames} frames"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able copy with the headline figures on top."""
         model = self.model.mean
@@ -98,10 +106,10 @@ class EvaluationReport:
         return table
 
 
-def picked_frames(errors: FrameErrors, each: int) -> dict[str, np.ndarray]:
-    """Indices of the best, median and worst frames by forgiven error, ``each`` of them."""
-    order = np.argsort(np.where(np.isfinite(errors.forgiven), errors.forgiven, np.inf))
-    order = order[: int(np.isfinite(errors.forgiven).sum())]
+def picked_frames(errors: np.ndarray, each: int) -> dict[str, np.ndarray]:
+    """Indices of the best, median and worst frames by (N,) errors, ``each`` of them, no NaN."""
+    order = np.argsort(errors, kind="stable")  # NaN comes last
+    order = order[: int((~np.isnan(errors)).sum())]
     middle = len(order) // 2
     return {
         "best": order[:each],

@@ -12,10 +12,10 @@ import numpy as np
 from fastpose.data.clips import ClipStore
 from fastpose.data.pose_prior import PosePrior, PriorConfig
 from fastpose.errors import UserError
-from fastpose.evaluation.labels import Labels, labels_of_store, read_labels
-from fastpose.evaluation.protocols import evaluate
+from fastpose.evaluation.baselines import evaluate
+from fastpose.evaluation.labels import open_labels
 from fastpose.evaluation.report import EvaluationReport
-from fastpose.evaluation.sheet import write_sheet
+from fastpose.evaluation.sheet import clip_pair, write_sheet
 from fastpose.inference import load
 from fastpose.skeletons import Skeleton
 from fastpose.training.checkpoint import find_checkpoint
@@ -61,7 +61,7 @@ def evaluate_model(
         UserError: anything named that cannot be used, or labels that meet no frame.
     """
     store = ClipStore.open(data)
-    found = _labels(store, labels, min_score)
+    found = open_labels(store, labels, min_score=min_score)
     detector = load(str(model), threads=threads)
     baseline = _open_prior(model, prior, fit, detector.skeleton)
     report, poses = evaluate(
@@ -78,7 +78,14 @@ def evaluate_model(
         folder = Path(out)
         with explained(folder, "the evaluation"):
             folder.mkdir(parents=True, exist_ok=True)
-            write_sheet(folder / SHEET, store, found, report, poses)
+            assert report.errors is not None
+            write_sheet(
+                folder / SHEET,
+                clip_pair(store, found, poses),
+                report.errors.forgiven,
+                title=report.headline(),
+                what="error with sides forgiven",
+            )
             described = {"model": str(model), "data": str(data), "seed": seed, **report.to_dict()}
             replace_file(folder / REPORT, pretty_json(described))
     return report
@@ -94,15 +101,11 @@ def describe_plan(
 ) -> str:
     """One line: how many labelled frames would be scored; the arguments are checked on the way."""
     store = ClipStore.open(data)
-    found = _labels(store, labels, min_score)
+    found = open_labels(store, labels, min_score=min_score)
     clips = len(np.unique(found.clip))
     return (
         f"would score {model} on {len(found)} labelled frames of {clips} clips and write to {out}"
     )
-
-
-def _labels(store: ClipStore, path: str | os.PathLike[str] | None, min_score: float) -> Labels:
-    return labels_of_store(store) if path is None else read_labels(path, store, min_score=min_score)
 
 
 def _open_prior(

@@ -8,7 +8,7 @@ import json
 import numpy as np
 from rich.console import Console
 
-from fastpose.evaluation.metrics.scores import FrameErrors, Scores
+from fastpose.evaluation.metrics.scores import Scores
 from fastpose.evaluation.report import (
     MEAN_POSE,
     MODEL,
@@ -72,7 +72,6 @@ def test_several_activities_and_then_their_mean() -> None:
 
 def test_frames_without_a_label_are_never_picked() -> None:
     forgiven = np.array([3.0, np.nan, 1.0, 2.0])
-    flags = np.ones(4, bool)
-    picked = picked_frames(FrameErrors(forgiven, forgiven, flags, flags), 6)
+    picked = picked_frames(forgiven, 6)
     assert picked["best"].tolist() == [2, 3, 0] and picked["worst"].tolist() == [0, 3, 2]
     assert 1 not in picked["median"]

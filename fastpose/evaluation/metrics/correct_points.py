@@ -17,7 +17,6 @@ PCKh      ``head_sizes``               Andriluka et al., "2D human pose estimati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -48,10 +47,10 @@ def correct_joints(distances: ArrayLike, sizes: ArrayLike, thresholds: ArrayLike
     steps = np.asarray(thresholds, np.float64)
     if steps.ndim != 1 or not len(steps) or not (steps >= 0).all():
         raise ValueError(f"thresholds must be (T,) and at least 0, got {thresholds!r}")
-    limits = steps[:, None] * check_sizes("sizes", sizes, len(apart))
-    # A hundredth of a millionth of the limit absorbs the rounding of distances that equal it.
+    # A billionth of the size absorbs the rounding of distances that equal their limit, 0 included.
+    limits = (steps[:, None] + 1e-9) * check_sizes("sizes", sizes, len(apart))
     with np.errstate(invalid="ignore"):
-        correct = apart <= limits[..., None] * (1 + 1e-8)
+        correct = apart <= limits[..., None]
     unknown = np.isnan(apart) | np.isnan(limits[..., None])
     return np.where(unknown, np.nan, PERCENT * correct)
 
@@ -135,6 +134,6 @@ def head_sizes(boxes: ArrayLike) -> np.ndarray:
     return np.where(size > 0, size, np.nan)
 
 
-def even_thresholds(last: float, steps: int) -> Sequence[float]:
+def even_thresholds(last: float, steps: int) -> tuple[float, ...]:
     """0 to ``last`` in ``steps`` equal steps: steps + 1 thresholds."""
     return tuple(last * i / steps for i in range(steps + 1))

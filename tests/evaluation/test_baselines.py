@@ -9,8 +9,8 @@ import pytest
 
 from fastpose.data.clips import ClipStore
 from fastpose.errors import UserError
+from fastpose.evaluation.baselines import evaluate, predict_frames
 from fastpose.evaluation.labels import labels_of_store
-from fastpose.evaluation.protocols import evaluate, predict_frames
 from fastpose.evaluation.report import MEAN_POSE, MODEL, RANDOM_POSE, picked_frames
 from tests.evaluation.painted import MIRRORED, POSE, SIZE, Answers, fixed_prior, write_clips
 
@@ -111,6 +111,6 @@ def test_best_and_worst_frames(store) -> None:
     points += np.array([0, 0, 20, 0, 10, 30], np.float32)[:, None, None]
     report, _ = _score(store, points)
     assert report.errors is not None and MODEL in report.methods
-    picked = picked_frames(report.errors, 2)
+    picked = picked_frames(report.errors.forgiven, 2)
     assert picked["best"].tolist() == [1, 2] and picked["worst"].tolist() == [3, 0]
     assert picked["median"].tolist() == [2, 0]

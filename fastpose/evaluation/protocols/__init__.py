@@ -1,0 +1,22 @@
+"""The papers' ways to score, as data: ``get_protocol(name)``."""
+
+from __future__ import annotations
+
+from fastpose.errors import UserError, nearest
+from fastpose.evaluation.protocols.declare import Protocol
+from fastpose.evaluation.protocols.people2d import PROTOCOLS_2D
+from fastpose.evaluation.protocols.people3d import PROTOCOLS_3D
+from fastpose.evaluation.protocols.reconstruction import PROTOCOLS_OF_PICTURES
+
+PROTOCOLS: dict[str, Protocol] = {
+    p.name: p for p in (*PROTOCOLS_2D, *PROTOCOLS_3D, *PROTOCOLS_OF_PICTURES)
+}
+
+
+def get_protocol(name: str) -> Protocol:
+    """A protocol by name; UserError with those that exist."""
+    try:
+        return PROTOCOLS[name]
+    except KeyError:
+        hint = nearest(name, PROTOCOLS)
+        raise UserError(f"no protocol '{name}' (known: {', '.join(PROTOCOLS)}){hint}") from None

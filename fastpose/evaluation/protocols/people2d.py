@@ -1,0 +1,366 @@
+"""Protocols for joints in pictures of people."""
+
+from __future__ import annotations
+
+from fastpose.evaluation.metrics.correct_points import even_thresholds
+from fastpose.evaluation.protocols.declare import (
+    PERCENT_OF_SIDE,
+    SQUARED_PERCENT,
+    Activity,
+    Column,
+    Curve,
+    Measure,
+    Protocol,
+    Published,
+    pck,
+    sides,
+)
+from fastpose.skeletons import get_skeleton, make_skeleton
+
+_OF_SIDE = Curve("distance / side of the picture", "side", even_thresholds(0.2, 40))
+_JAKAB = "Jakab et al., CVPR 2020"
+_SCHMIDTKE = "Schmidtke et al., CVPR 2021"
+_HEADINGS = ("all", "wait", "pose", "greet", "direct", "discuss", "walk")
+
+
+def _six(*values: float) -> dict[str, float]:
+    return dict(zip(_HEADINGS, values, strict=False))
+
+
+SIMPLIFIED_HUMAN36M = Protocol(
+    name="simplified-human36m",
+    title="Simplified Human3.6M: mean joint distance, % of the picture's side",
+    source=f"{_JAKAB}, evaluation; data of Zhang et al., CVPR 2018",
+    inputs="points2d",
+    skeleton=get_skeleton("h36m32"),
+    columns=(
+        Column("all", PERCENT_OF_SIDE, mean_of="activities"),
+        Column("wait", PERCENT_OF_SIDE, activity="waiting"),
+        Column("pose", PERCENT_OF_SIDE, activity="posing"),
+        Column("greet", PERCENT_OF_SIDE, activity="greeting"),
+        Column("direct", PERCENT_OF_SIDE, activity="directions"),
+        Column("discuss", PERCENT_OF_SIDE, activity="discussion"),
+        Column("walk", PERCENT_OF_SIDE, activity="walking"),
+    ),
+    activities=tuple(
+        map(Activity, ("waiting", "posing", "greeting", "directions", "discussion", "walking"))
+    ),
+    train="S1, S5, S6, S7, S8, S9; pictures: first half of each video, poses: second half",
+    test="all frames of S11, 128x128, background removed",
+    test_actors=("S11",),
+    forgive_sides=True,
+    further=(SQUARED_PERCENT, pck(0.05, "side", "joints within")),
+    curve=_OF_SIDE,
+    published=(
+        Published(
+            "Newell",
+            _six(2.16, 1.88, 1.92, 2.15, 1.62, 1.88, 2.21),
+            "labelled pictures",
+            f"in {_SCHMIDTKE}",
+        ),
+        Published(
+            "Thewlis",
+            _six(7.51, 7.54, 8.56, 7.26, 6.47, 7.93, 5.40),
+            "labels for a linear map",
+            f"in {_SCHMIDTKE}",
+        ),
+        Published(
+            "Zhang",
+            _six(4.14, 5.01, 4.61, 4.76, 4.45, 4.91, 4.61),
+            "labels for a linear map",
+            f"in {_SCHMIDTKE}",
+        ),
+        Published("Lorenz", _six(2.79), "labels for a linear map", f"in {_SCHMIDTKE}"),
+        Published(
+            "AutoLink",
+            _six(2.76),
+            "labels for a linear map",
+            "He et al., NeurIPS 2022, as later work quotes it",
+        ),
+        Published(
+            "KeypointGAN",
+            _six(2.73, 2.66, 2.27, 2.73, 2.35, 2.35, 4.00),
+            "unpaired poses",
+            f"{_JAKAB}, in {_SCHMIDTKE}",
+        ),
+        Published(
+            "shape templates",
+            _six(3.31, 3.51, 3.28, 3.50, 3.03, 2.97, 3.55),
+            "a template",
+            _SCHMIDTKE,
+        ),
+    ),
+    notes=(
+        "'all' is the mean of the six columns for KeypointGAN, shape templates and ours; of "
+        "Newell, Thewlis and Zhang it is another average",
+        "papers call this number %-MSE though nothing in it is squared; whether their sides are "
+        "forgiven is not always said: compare with both rows",
+        "Zhang is also quoted with 4.91 over all",
+    ),
+)
+
+_FIFTEEN = (
+    Activity("waiting"),
+    Activity("posing"),
+    Activity("greeting"),
+    Activity("directions"),
+    Activity("discussion"),
+    Activity("walking"),
+    Activity("eating"),
+    Activity("phoning", ("phonecall",)),
+    Activity("purchases"),
+    Activity("sitting"),
+    Activity("sittingdown"),
+    Activity("smoking"),
+    Activity("photo", ("takingphoto",)),
+    Activity("walkdog", ("walkingdog",)),
+    Activity("walktogether", ("walkingtogether",)),
+)
+_SOURCE_PIXELS = Measure("distance", "px of the video", size="source")
+
+HUMAN36M = Protocol(
+    name="human36m",
+    title="Human3.6M, 17 joints: mean joint distance, mean of the 15 activities",
+    source=f"{_JAKAB}, evaluation; Ionescu et al., PAMI 2014",
+    inputs="points2d",
+    skeleton=get_skeleton("h36m17"),
+    columns=(
+        Column("px of the video", _SOURCE_PIXELS, mean_of="activities"),
+        Column("% of side", PERCENT_OF_SIDE, mean_of="activities"),
+        Column("% of side squared", SQUARED_PERCENT, mean_of="activities"),
+        *(Column(a.name, _SOURCE_PIXELS, activity=a.name) for a in _FIFTEEN),
+    ),
+    activities=_FIFTEEN,
+    train="S1, S5, S6, S7, S8",
+    test="S9, S11",
+    test_actors=("S9", "S11"),
+    forgive_sides=True,
+    curve=_OF_SIDE,
+    notes=(
+        "pixels of the video need clips that know their window, or 'source_scale'",
+        "no row of a paper is printed: none could be confirmed with its unit and its joints",
+    ),
+)
+
+HUMAN36M_TEMPLATES = Protocol(
+    name="human36m-templates",
+    title="Human3.6M, 15 joints: templates re-run",
+    source="Yoo, Russakovsky, ICCV workshops 2023 (arXiv 2311.02815)",
+    inputs="points2d",
+    skeleton=make_skeleton(
+        "h36m15",
+        "pelvis r_hip r_knee r_ankle l_hip l_knee l_ankle thorax head "
+        "l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist",
+        "pelvis-thorax thorax-head pelvis-l_hip pelvis-r_hip thorax-l_shoulder "
+        "thorax-r_shoulder l_shoulder-l_elbow l_elbow-l_wrist r_shoulder-r_elbow r_elbow-r_wrist "
+        "l_hip-l_knee l_knee-l_ankle r_hip-r_knee r_knee-r_ankle",
+    ),
+    columns=(
+        Column("% of side", PERCENT_OF_SIDE),
+        Column("PDJ@0.05", pck(0.05, "diagonal", "PDJ")),
+    ),
+    train="S1, S5, S6, S7, S8",
+    test="S9, S11, ten activities",
+    test_actors=("S9", "S11"),
+    forgive_sides=True,
+    curve=Curve("distance / diagonal of the person's box", "diagonal", even_thresholds(0.2, 40)),
+    published=(
+        Published(
+            "templates, pixel loss, two steps",
+            {"% of side": 7.02, "PDJ@0.05": 39.0},
+            "a template",
+            "Yoo, Russakovsky, 2023, notebook",
+        ),
+        Published(
+            "the same, trained with flips",
+            {"% of side": 6.43, "PDJ@0.05": 42.6},
+            "a template",
+            "Yoo, Russakovsky, 2023, notebook",
+        ),
+    ),
+    notes=("the box is that of the data set where 'box' is given, else that of the joints",),
+)
+
+PENN_ACTION = Protocol(
+    name="penn-action",
+    title="Penn Action, 13 joints",
+    source="Zhang, Zhu, Derpanis, ICCV 2013; PCK of Yang, Ramanan, PAMI 2013",
+    inputs="points2d",
+    skeleton=get_skeleton("body13"),
+    columns=(
+        Column("PCK@0.2", pck(0.2, "box")),
+        Column("PCK@0.1", pck(0.1, "box")),
+        Column("PCK@0.05", pck(0.05, "box")),
+        Column("% of side", PERCENT_OF_SIDE),
+        Column("head", pck(0.2, "box"), joints=("head",)),
+        *(
+            Column(f"{part}s", pck(0.2, "box"), joints=sides(part))
+            for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        ),
+    ),
+    train="videos with train = 1",
+    test="videos with train = -1",
+    forgive_sides=True,
+    curve=Curve("distance / longer side of the person's box", "box", even_thresholds(0.5, 50)),
+    notes=(
+        "the box is that of the data set where 'box' is given, else that of the joints",
+        "no row of a paper is printed: none could be confirmed with its box and its frames",
+    ),
+)
+
+_GROUPS = {
+    "hips": "hip",
+    "knees": "knee",
+    "feet": "ankle",
+    "shoulders": "shoulder",
+    "hands": "wrist",
+}
+
+
+def _groups(*values: float) -> dict[str, float]:
+    return dict(zip(("all", *_GROUPS), values, strict=False))
+
+
+INFANTS = Protocol(
+    name="infants",
+    title="Infants: mean joint distance, % of the picture's side",
+    source=f"{_SCHMIDTKE}, table of infants",
+    inputs="points2d",
+    skeleton=get_skeleton("limbs12"),
+    columns=(
+        Column("all", PERCENT_OF_SIDE, mean_of="groups"),
+        *(Column(h, PERCENT_OF_SIDE, joints=sides(part)) for h, part in _GROUPS.items()),
+    ),
+    train="20 infants, 290 thousand pictures (clinical, not public)",
+    test="471 labelled pictures of other infants",
+    forgive_sides=True,
+    further=(SQUARED_PERCENT,),
+    curve=_OF_SIDE,
+    published=(
+        Published(
+            "Xiao, fine-tuned",
+            _groups(1.74, 2.39, 1.50, 1.47, 1.76, 1.59),
+            "labelled pictures",
+            f"in {_SCHMIDTKE}",
+        ),
+        Published(
+            "KeypointGAN",
+            _groups(8.98, 6.89, 8.18, 13.15, 5.33, 11.36),
+            "unpaired poses",
+            f"in {_SCHMIDTKE}",
+        ),
+        Published(
+            "shape templates", _groups(4.86, 3.79, 4.60, 5.53, 3.19, 7.21), "a template", _SCHMIDTKE
+        ),
+    ),
+    notes=(
+        "'all' is the mean of the five groups; elbows are labelled and in no group",
+        "the rows are of clinical pictures: on other infants ours stands for itself",
+    ),
+)
+
+WEIZMANN = Protocol(
+    name="weizmann",
+    title="Weizmann actions, 12 limb joints: mean joint distance, % of the picture's side",
+    source="clips of Gorelick et al., PAMI 2007; joints of a public pose network, not of people",
+    inputs="points2d",
+    skeleton=get_skeleton("limbs12"),
+    columns=(Column("all", PERCENT_OF_SIDE, mean_of="activities"),),
+    columns_by_activity=PERCENT_OF_SIDE,
+    train="all clips, without labels",
+    test="all frames of the clips, joints with a score above 0.4",
+    forgive_sides=True,
+    further=(SQUARED_PERCENT, pck(0.05, "side", "joints within"), pck(0.2, "torso", "PDJ")),
+    curve=_OF_SIDE,
+    notes=("no paper scores on these labels; they are a pose network's, so an error of its own",),
+)
+
+HUMAN36M_LIKE = Protocol(
+    name="human36m-like",
+    title="Synthetic people: mean joint distance, % of the picture's side",
+    source="clips of 'fastpose synthesize', exact joints",
+    inputs="points2d",
+    skeleton=get_skeleton("body18"),
+    columns=(Column("all", PERCENT_OF_SIDE, mean_of="activities"),),
+    columns_by_activity=PERCENT_OF_SIDE,
+    train="clips of other actors",
+    test="all labelled frames of the clips",
+    forgive_sides=True,
+    further=(SQUARED_PERCENT, pck(0.05, "side", "joints within"), pck(0.2, "torso", "PDJ")),
+    curve=_OF_SIDE,
+    notes=("synthetic: for ranking methods, not for comparing with papers",),
+)
+
+MPII = Protocol(
+    name="mpii",
+    title="MPII: PCKh@0.5, %",
+    source="Andriluka et al., CVPR 2014",
+    inputs="points2d",
+    skeleton=make_skeleton(
+        "mpii14",
+        "r_ankle r_knee r_hip l_hip l_knee l_ankle neck head_top "
+        "r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist",
+        "neck-head_top neck-r_shoulder neck-l_shoulder r_shoulder-r_elbow r_elbow-r_wrist "
+        "l_shoulder-l_elbow l_elbow-l_wrist r_hip-r_knee r_knee-r_ankle l_hip-l_knee "
+        "l_knee-l_ankle neck-r_hip+l_hip",
+    ),
+    columns=(
+        Column("mean", pck(0.5, "head", "PCKh")),
+        Column("PCKh@0.1", pck(0.1, "head", "PCKh")),
+        Column("head", pck(0.5, "head", "PCKh"), joints=("neck", "head_top")),
+        *(
+            Column(f"{part}s", pck(0.5, "head", "PCKh"), joints=sides(part))
+            for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        ),
+    ),
+    train="the training pictures",
+    test="the validation pictures",
+    curve=Curve("distance / head", "head", even_thresholds(0.5, 50)),
+    published=tuple(
+        Published(
+            f"Simple Baselines, ResNet-{depth}, 256x256",
+            {"mean": mean},
+            "labelled pictures",
+            "Xiao et al., ECCV 2018, their repository",
+        )
+        for depth, mean in ((50, 88.53), (101, 89.13), (152, 89.62))
+    ),
+    notes=("pelvis and thorax do not count; 'head' (N,) or (N,4) must come with the predictions",),
+)
+
+MAFL = Protocol(
+    name="mafl",
+    title="MAFL faces, 5 points after a linear map: mean distance, % of that between the eyes",
+    source="Jakab, Gupta et al., NeurIPS 2018; linear map 'imm'",
+    inputs="points2d",
+    skeleton=make_skeleton(
+        "face5",
+        "l_eye r_eye nose l_mouth r_mouth",
+        "l_eye-nose r_eye-nose nose-l_mouth nose-r_mouth",
+    ),
+    columns=(Column("% of eyes", Measure("distance", "% of eyes", size="eyes", factor=100.0)),),
+    train="CelebA without MAFL's test pictures; the map on MAFL's training pictures",
+    test="1,000 pictures of MAFL",
+    curve=Curve("distance / distance between the eyes", "eyes", even_thresholds(0.2, 40)),
+    published=tuple(
+        Published(method, {"% of eyes": value}, "labels for a linear map", source)
+        for method, value, source in (
+            ("Zhang, 10 points", 3.46, "Zhang et al., CVPR 2018"),
+            ("IMM, 10 points", 3.19, "Jakab, Gupta et al., NeurIPS 2018"),
+            ("Sanchez, 10 points", 3.99, "Sanchez, Tzimiropoulos, NeurIPS 2019"),
+        )
+    ),
+    notes=("the rows are as later work lists them",),
+)
+
+PROTOCOLS_2D = (
+    SIMPLIFIED_HUMAN36M,
+    HUMAN36M,
+    HUMAN36M_TEMPLATES,
+    HUMAN36M_LIKE,
+    PENN_ACTION,
+    INFANTS,
+    WEIZMANN,
+    MPII,
+    MAFL,
+)
