@@ -58,11 +58,10 @@ def line_chart(
     chart = _labels(chart, box, x_label, y_label, list(lines))
     for (x, y), colour in zip(lines.values(), _cycle(len(lines)), strict=True):
         shown = np.isfinite(x) & np.isfinite(y)
-        for i in range(len(x)):
-            after = min(i + 1, len(x) - 1)
-            if shown[i] and shown[after]:
-                start, end = (to_x(x[i]), to_y(y[i])), (to_x(x[after]), to_y(y[after]))
-                draw_line(chart, start, end, colour, 2.2)
+        places = [(to_x(a), to_y(b)) if s else None for a, b, s in zip(x, y, shown, strict=True)]
+        for start, end in zip(places, [*places[1:], None], strict=True):
+            if start is not None:  # a point between two gaps is a dot
+                draw_line(chart, start, end or start, colour, 2.2)
     return chart
 
 

@@ -81,6 +81,60 @@ def test_bad_input_ends_with_2_and_nothing_written(arguments, tmp_path, capsys) 
         assert not (tmp_path / "out").exists()
 
 
+def _by_protocol(arguments: list[str], name: str) -> list[str]:
+    at = arguments.index("--prior")
+    return [*arguments[:at], *arguments[at + 2 :], "--protocol", name]
+
+
+def test_the_table_of_a_protocol(arguments, tmp_path, capsys) -> None:
+    assert main(_by_protocol(arguments, "weizmann")) == 0
+    text = capsys.readouterr().out
+    assert "Weizmann actions" in text and "ours, sides forgiven" in text
+    assert "2 of the protocol's 12 joints count" in text and "frames    4" in text
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    shift = 100 * SHIFT / 32
+    assert report["ours"]["ours"]["walk"] == pytest.approx(0, abs=0.5)
+    assert report["ours"]["ours"]["wave"] == pytest.approx(shift, abs=0.5)
+    assert report["ours"]["ours"]["all"] == pytest.approx(shift / 2, abs=0.5)
+    for name in report["pictures"]:
+        assert read_image(tmp_path / "out" / name).ndim == 3
+
+
+def test_a_protocol_scores_a_file_of_predictions(tmp_path, capsys) -> None:
+    joints = ["l_eye", "r_eye", "nose", "l_mouth", "r_mouth"]
+    truth = np.random.default_rng(0).uniform(0, 64, (3, 5, 2))
+    np.savez(tmp_path / "p.npz", predicted=truth, truth=truth, joint_names=joints)
+    words = ["evaluate", str(tmp_path / "p.npz"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--protocol", "mafl"]) == 0
+    assert "IMM, 10 points" in capsys.readouterr().out
+    assert (tmp_path / "out/curve.png").is_file()
+
+
+def test_a_dry_run_of_a_protocol(arguments, tmp_path, capsys) -> None:
+    assert main([*_by_protocol(arguments, "infants"), "--dry-run"]) == 0
+    assert "by infants (all, hips, knees" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+def test_protocols_that_cannot_be(arguments, tmp_path, capsys) -> None:
+    weizmann = _by_protocol(arguments, "weizmann")
+    plain = [*arguments[: arguments.index("--data")], "--out", str(tmp_path / "out")]
+    for words, message in [
+        (_by_protocol(arguments, "wiezmann"), "did you mean 'weizmann'?"),
+        (_by_protocol(arguments, "simplified-human36m"), "no frame is of"),
+        ([*weizmann, "--prior", "mocap"], "--prior: a protocol has no poses of a prior"),
+        ([*weizmann, "--fit", "table"], "--fit: a protocol"),
+        ([*weizmann, "--regress", "imm"], "--regress: fits the landmarks of an npz"),
+        ([*arguments, "--regress", "imm"], "--regress: belongs to a --protocol"),
+        (plain, "--data: name the folder of clips"),
+    ]:
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("fastpose: error: ") and message in error
+        assert error.count("\n") == 1
+        assert not (tmp_path / "out").exists()
+
+
 def test_help_says_whose_framing_holds(capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["evaluate", "--help"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fastpose.errors import UserError
-from fastpose.evaluation.metrics.correct_points import THRESHOLD_3D, THRESHOLDS_3D
+from fastpose.evaluation.metrics.correct_points import THRESHOLD_3D, THRESHOLDS_3D, even_thresholds
 from fastpose.evaluation.metrics.positions3d import Alignment
 from fastpose.skeletons import Skeleton
 
@@ -210,6 +210,7 @@ PCK_3D = Measure("3D-PCK", "%", "correct", thresholds=(THRESHOLD_3D,), alignment
 AUC_3D = Measure("AUC", "%", "area", thresholds=THRESHOLDS_3D, alignment="root")
 PSNR = Measure("PSNR", "dB", "signal_to_noise")
 SSIM = Measure("SSIM", "", "similarity")
+OF_SIDE = Curve("distance / side of the picture", "side", even_thresholds(0.2, 40))
 
 
 def pck(threshold: float, size: Size, name: str = "PCK") -> Measure:
