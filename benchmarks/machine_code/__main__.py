@@ -28,10 +28,12 @@ It reads `libfastpose_cuda.so` and needs no GPU: nothing here was measured on on
 
 ## Kernels
 
-`Line` draws limbs without widths, `Bar` with; `void` is a gradient of any type and strides. Loads
-and stores are those of global memory in the code, by width. "Innermost" is the stretch of code that
-a lane repeats most, loop control and loads included, for one item: what is said there of Gaussians
-holds for those at an angle, and of warped templates where all four texels are there."""
+`Line` draws limbs without widths, `Bar` with; `void` is a gradient of any type and strides. Of
+`soft_argmax` the arguments are the type, how many are moved at once, whether it is the joint form,
+and in the forward whether the sides fit into shared memory. Loads and stores are those of global
+memory in the code, by width. "Innermost" is the stretch of code that a lane repeats most, loop
+control and loads included, for one item: what is said there of Gaussians holds for those at an
+angle, and of warped templates where all four texels are there."""
 PREDICTION = f"""\
 ## Prediction, not a measurement
 
@@ -42,10 +44,11 @@ passes through the innermost loops, and the shortest way through what lies aroun
 turn of the outermost loop and for each warp. *Special*: exponentials and roots, 16 for each
 multiprocessor and clock. The longest of the three is the prediction. Left out: launching (2 to 3
 microseconds, unless graphs overlap it), waiting for memory that nothing hides, the second launch of
-backward passes, which adds up what the first has left, votes on limbs beyond the first 32, and the
-gradient of warped templates, whose loops turn as often as the maps happen to ask. Skeletons are
-those of the benchmark; how many limbs a tile tries, and how many win, is counted on them. Warped
-templates are as large as the image, and every pixel sees four texels of its own."""
+backward passes, which adds up what the first has left, votes on limbs beyond the first 32, and two
+kernels whose loops turn as often as their arguments say: the gradient of warped templates, and the
+marginal forward of `soft_argmax`. Skeletons are those of the benchmark: how many limbs a tile
+tries, and how many win, is counted on them. Warped templates are as large as the image, and every
+pixel sees four texels of its own."""
 
 
 def moves(kernel: Kernel, instruction: str) -> str:

@@ -240,6 +240,25 @@ def warps(batch: int, size: int, maps: int, pixel: str) -> list[Call]:
     ]
 
 
+def decodings(batch: int, size: int, maps: int, pixel: str) -> list[Call]:
+    """`soft_argmax` but for the marginal forward, whose sums over lanes are loops within loops."""
+    pixels, at_once = batch * maps * size**2, 16 // BYTES[pixel]
+    warps = batch * maps * 8
+    turns = warps * math.ceil(size / WARP / at_once)
+    what = f"`soft_argmax`, {{}}, B={batch} {size}x{size} K={maps}, {NAMES[pixel]}, {{}}"
+    once, passes = pixels * BYTES[pixel], ((longest_loop, pixels / WARP / 16),)
+
+    def call(mode: str, direction: str, template: str, moved: float) -> Call:
+        kernel = f"soft_argmax_{direction}_kernel<{pixel}, {at_once}, {template}, float>"
+        return Call(what.format(mode, direction), kernel, moved, passes, warps, turns)
+
+    return [
+        call("joint", "forward", "true, false", once),
+        call("joint", "backward", "true", 2 * once),
+        call("marginal", "backward", "false", once),
+    ]
+
+
 def calls() -> list[Call]:
     """The sizes at which speed is to be measured."""
     return [
@@ -257,4 +276,6 @@ def calls() -> list[Call]:
         *gaussians("any covariance", longest_loop, 64, 256, 18, "__nv_bfloat16"),
         *warps(64, 256, 18, "float"),
         *warps(64, 256, 18, "__nv_bfloat16"),
+        *decodings(64, 256, 17, "float"),
+        *decodings(64, 256, 17, "__nv_bfloat16"),
     ]

@@ -89,12 +89,16 @@ _KNOWN: dict[str, tuple[Callable[[Kernel], Stretch], int, str]] = {
     r"warp_templates_(for|back)ward_kernel<": (texels_of_four_pixels, 4, PIXEL),
     r"warp_templates_forward_strided_kernel<": (texels_of_four_pixels, 4, PIXEL),
     r"warp_templates_backward_templates_kernel<": (longest_loop, 4, ASKED),
+    r"soft_argmax_(for|back)ward_kernel<\w+, \d, true,": (longest_loop, 16, PIXEL),
+    r"soft_argmax_backward_kernel<(float, 4|__\w+, 8), false,": (longest_loop, 16, PIXEL),
+    r"soft_argmax_backward_kernel<(float|double), 1, false,": (longest_loop, 8, PIXEL),
+    r"soft_argmax_backward_kernel<__\w+, 1, false,": (longest_loop, 4, PIXEL),
 }
 
 
 def step_of(kernel: Kernel) -> Step | None:
     """The innermost work of a kernel; None of one that only puts together what others have left, or
-    whose pixels go through several loops."""
+    whose pixels go through loops within loops."""
     for pattern, (find, items, what) in _KNOWN.items():
         if re.match(pattern, kernel.name):
             return Step(find(kernel), items, what)
