@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from tests.mutants import common, render_skeleton_cpu, render_skeleton_gpu
+from tests.mutants import (
+    common,
+    render_gaussians_cpu,
+    render_gaussians_gpu,
+    render_skeleton_cpu,
+    render_skeleton_gpu,
+    warp_templates_cpu,
+    warp_templates_gpu,
+)
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     *common.MUTANTS,
     *render_skeleton_cpu.MUTANTS,
     *render_skeleton_gpu.MUTANTS,
+    *render_gaussians_cpu.MUTANTS,
+    *render_gaussians_gpu.MUTANTS,
+    *warp_templates_cpu.MUTANTS,
+    *warp_templates_gpu.MUTANTS,
 )

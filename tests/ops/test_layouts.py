@@ -110,6 +110,24 @@ def test_out_is_a_slice_of_a_larger_buffer(owner, operator, dtype, memory_format
     assert (buffer[:, :3] == 7).all() and (buffer[:, 3 + channels :] == 7).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.usefixtures("needs_out")
+def test_nothing_beside_the_rows_of_out_is_written(owner, operator, dtype):
+    """Not even where another row is written later: what lies between rows belongs to nobody."""
+    between = 16  # pixels of the widest vector
+    for seed in range(6):
+        problem = samples_of(operator).random_problem(seed, torch.float32)
+        expected = owner(operator, problem).to(dtype)
+        *planes, height, width = expected.shape
+        buffer = torch.full((*planes, height + 2, width + 2 * between), 7.0, dtype=dtype)
+        buffer = buffer.to(expected.device)
+        inside = torch.zeros_like(buffer, dtype=torch.bool)
+        inside[..., 1:-1, between:-between] = True
+        owner(operator, problem, out=buffer[..., 1:-1, between:-between])
+        assert torch.equal(buffer[inside], expected.flatten())
+        assert (buffer[~inside] == 7).all()
+
+
 @pytest.mark.usefixtures("needs_out")
 def test_out_with_other_strides(owner, operator):
     problem = _problem(operator)

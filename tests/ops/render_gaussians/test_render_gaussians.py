@@ -184,6 +184,23 @@ def test_small_variances(owner, variance, turned):
     assert all(g.isfinite().all() for g in found)
 
 
+@pytest.mark.parametrize("pixels", [0.15, 0.005])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_dot_on_every_column(owner, turned, pixels):
+    """Wherever it lies, not a pixel of a Gaussian is left out, nor of its gradient."""
+    width = 140
+    x = torch.linspace(-1, 1, width)
+    mean = torch.stack((x, torch.zeros(width)), -1)[None]
+    covariance = torch.tensor([[1.0, 0.5], [0.5, 1.0]]) if turned else torch.eye(2)
+    deviation = pixels * 2 / (width - 1)
+    size, spread = (3, width), covariance * deviation**2
+    image = draw(owner, mean, spread, size)
+    torch.testing.assert_close(image[0, :, 1], torch.eye(width), rtol=0, atol=1e-5)
+    off = mean + torch.tensor([deviation, 0.0])
+    _, (found, _) = grads(owner, off, spread, size, weights=image)
+    assert (found[..., 0] < -1).all()
+
+
 @pytest.mark.parametrize("variance", [1e4, 1e12, 1e30, 1e38])
 @pytest.mark.parametrize("turned", [False, True])
 def test_large_variances(owner, variance, turned):

@@ -1,0 +1,95 @@
+"""Mutants of render_gaussians: CUDA kernels, run on the CPU."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant, cuda_suite
+
+CANVAS = "csrc/render_gaussians/canvas.cuh"
+FORWARD = "csrc/render_gaussians/forward.cuh"
+BACKWARD = "csrc/render_gaussians/backward.cuh"
+CUDA = cuda_suite("render_gaussians")
+
+MUTANTS = (
+    Mutant(
+        "gaussians-rows-below-the-image",
+        "missing tail: the last block draws rows below the image",
+        FORWARD,
+        "const int last = min(int(blockIdx.y + 1) * rows, canvas.drawing.height);",
+        "const int last = int(blockIdx.y + 1) * rows;",
+        CUDA,
+        which=0,
+        places=2,
+    ),
+    Mutant(
+        "gaussians-lane-of-the-wrong-row",
+        "wrong index: lanes that stand for lower rows draw the first one",
+        FORWARD,
+        "warp * lanes.rows() + lanes.y(lane);",
+        "warp * lanes.rows();",
+        CUDA,
+    ),
+    Mutant(
+        "gaussians-map-behind-the-last",
+        "missing check: threads of the last group draw maps that are not there",
+        FORWARD,
+        "if (k >= canvas.drawing.maps || down >= threads.down) return;",
+        "if (down >= threads.down) return;",
+        CUDA,
+    ),
+    Mutant(
+        "gaussians-straight-too-early",
+        "wrong branch: a Gaussian that leans a little is drawn as if it stood straight",
+        CANVAS,
+        "return gaussian.shear == 0;",
+        "return gaussian.shear * gaussian.shear < T(0.01);",
+        CUDA,
+    ),
+    Mutant(
+        "gaussians-leans-the-other-way",
+        "sign flip: the gradient is that of a Gaussian that leans the other way",
+        BACKWARD,
+        "const T a = columns.a[i] - row.shift;",
+        "const T a = columns.a[i] + row.shift;",
+        CUDA,
+    ),
+    Mutant(
+        "gaussians-tile-overwritten",
+        "missing barrier: pixels of the next tile overwrite those that warps still read",
+        BACKWARD,
+        "__syncthreads();  // the tile before has been read",
+        "",
+        CUDA,
+    ),
+    Mutant(
+        "gaussians-tile-not-awaited",
+        "missing barrier: a warp reads pixels that others have not staged yet",
+        BACKWARD,
+        "__syncthreads();\n      const int y",
+        "const int y",
+        CUDA,
+    ),
+    Mutant(
+        "gaussians-shares-not-awaited",
+        "missing barrier: the shares of warps are added up before all are there",
+        BACKWARD,
+        "__syncthreads();\n  if (threadIdx.x != 0) return;",
+        "if (threadIdx.x != 0) return;",
+        CUDA,
+    ),
+    Mutant(
+        "gaussians-rows-that-are-left",
+        "missing tail: rows that do not make up four give no gradient",
+        BACKWARD,
+        "for (; y < last; y += step, at += down) add(",
+        "for (; y + 3 * step < last; y += step, at += down) add(",
+        CUDA,
+    ),
+    Mutant(
+        "gaussians-gradient-beside-the-image",
+        "missing check: what lies behind a row's end counts as gradient",
+        BACKWARD,
+        "value[i] = x + i < width ? load<T>(",
+        "value[i] = x + i <= width ? load<T>(",
+        CUDA,
+    ),
+)
