@@ -2,7 +2,6 @@
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/tensor.h>
 
-#include <memory>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -43,9 +42,9 @@ void for_tasks(const Maps& maps, const Run& run) {
   const Grid grid{x, y};
   const int64_t per_task = maps.batch * maps.maps / tasks * maps.height * maps.width;
   const int64_t grain = (kNumbersPerThread + per_task - 1) / per_task;
-  parallel_for(0, tasks, grain, [&](int64_t first, int64_t last) {
-    const std::unique_ptr<double[]> scratch(new double[soft_argmax::scratch_numbers(maps)]);
-    run(grid, scratch.get(), first, last);
+  const int64_t bytes = soft_argmax::scratch_numbers(maps) * sizeof(double);
+  parallel_for(0, tasks, grain, bytes, [&](void* scratch, int64_t first, int64_t last) {
+    run(grid, static_cast<double*>(scratch), first, last);
   });
 }
 

@@ -44,6 +44,12 @@ struct Block<Plain<T>> {
   static FASTPOSE_INLINE Texels<V> fetch_near(const T* corner, int pitch, Whole x, Whole y) {
     return fetch(corner, pitch, x, y);
   }
+  // Adds four numbers to the cell at (x, y) from `corner`.
+  static FASTPOSE_INLINE void add_to_cells(T* corner, int pitch, Whole x, Whole y,
+                                           const Texels<V>& four) {
+    T* cell = corner + 4 * (y * pitch + x);
+    cell[0] += four.t00.v, cell[1] += four.t10.v, cell[2] += four.t01.v, cell[3] += four.t11.v;
+  }
   // a b, or 0 where b is 0.
   static FASTPOSE_INLINE V times(V a, V b) { return b.v == 0 ? T(0) : a.v * b.v; }
 
@@ -64,6 +70,14 @@ struct Block<Plain<T>> {
 };
 
 #if defined(__AVX2__)
+// The columns and rows of a block in an order in which neighbours, which often share a cell, do not
+// follow each other: the sum would have to wait for memory.
+constexpr int kApart[4] = {0, 2, 1, 3};
+
+FASTPOSE_INLINE void add_to(float* cell, __m128 four) {
+  _mm_storeu_ps(cell, _mm_add_ps(_mm_loadu_ps(cell), four));
+}
+
 FASTPOSE_INLINE __m128 pairs_at(const float* upper, int pitch) {
   const __m128 pair = _mm_castsi128_ps(_mm_loadu_si64(upper));
   return _mm_loadh_pi(pair, reinterpret_cast<const __m64*>(upper + pitch));
@@ -102,9 +116,12 @@ struct Block<Floats> {
     rest = _mm512_sub_ps(a.v, floor);
     return _mm512_cvtps_epi32(floor);
   }
+  static FASTPOSE_INLINE Whole places(int pitch, Whole x, Whole y) {
+    return _mm512_add_epi32(_mm512_mullo_epi32(y, _mm512_set1_epi32(pitch)), x);
+  }
   static FASTPOSE_INLINE Texels<Floats> fetch(const float* corner, int pitch, Whole x, Whole y) {
     alignas(64) int32_t place[16];
-    _mm512_store_si512(place, _mm512_add_epi32(_mm512_mullo_epi32(y, _mm512_set1_epi32(pitch)), x));
+    _mm512_store_si512(place, places(pitch, x, y));
     __m512 four[4];  // of lanes i, 4 + i, 8 + i, 12 + i
     for (int i = 0; i < 4; ++i) {
       const __m256 one =
@@ -142,6 +159,25 @@ struct Block<Floats> {
     const __mmask16 lower_row = _mm512_test_epi32_mask(t01, lower);
     return {look_up(t00, upper_row), look_up(_mm512_add_epi32(t00, one), upper_row),
             look_up(t01, lower_row), look_up(_mm512_add_epi32(t01, one), lower_row)};
+  }
+  static FASTPOSE_INLINE void add_to_cells(float* corner, int pitch, Whole x, Whole y,
+                                           const Texels<Floats>& four) {
+    const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(four.t00.v, four.t10.v));
+    const __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(four.t00.v, four.t10.v));
+    const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(four.t01.v, four.t11.v));
+    const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(four.t01.v, four.t11.v));
+    alignas(64) float of_column[4][16];  // the four numbers of each row
+    _mm512_store_pd(of_column[0], _mm512_unpacklo_pd(a, c));
+    _mm512_store_pd(of_column[1], _mm512_unpackhi_pd(a, c));
+    _mm512_store_pd(of_column[2], _mm512_unpacklo_pd(b, d));
+    _mm512_store_pd(of_column[3], _mm512_unpackhi_pd(b, d));
+    alignas(64) int32_t place[16];
+    _mm512_store_si512(place, _mm512_slli_epi32(places(pitch, x, y), 2));
+    for (const int row : kApart) {
+      for (const int column : kApart) {
+        add_to(corner + place[4 * row + column], _mm_load_ps(of_column[column] + 4 * row));
+      }
+    }
   }
   static FASTPOSE_INLINE Floats times(Floats a, Floats b) {
     const __mmask16 counts = _mm512_cmp_ps_mask(b.v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
@@ -190,10 +226,12 @@ struct Block<Floats> {
     rest = _mm256_sub_ps(a.v, floor);
     return _mm256_cvtps_epi32(floor);
   }
+  static FASTPOSE_INLINE Whole places(int pitch, Whole x, Whole y) {
+    return _mm256_add_epi32(_mm256_mullo_epi32(y, _mm256_set1_epi32(pitch)), x);
+  }
   static FASTPOSE_INLINE Texels<Floats> fetch(const float* corner, int pitch, Whole x, Whole y) {
     alignas(32) int32_t place[8];
-    _mm256_store_si256(reinterpret_cast<__m256i*>(place),
-                       _mm256_add_epi32(_mm256_mullo_epi32(y, _mm256_set1_epi32(pitch)), x));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(place), places(pitch, x, y));
     __m256 four[4];  // of lanes i, 4 + i
     for (int i = 0; i < 4; ++i) {
       four[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(pairs_at(corner + place[i], pitch)),
@@ -209,6 +247,25 @@ struct Block<Floats> {
   static FASTPOSE_INLINE Texels<Floats> fetch_near(const float* corner, int pitch, Whole x,
                                                    Whole y) {
     return fetch(corner, pitch, x, y);
+  }
+  static FASTPOSE_INLINE void add_to_cells(float* corner, int pitch, Whole x, Whole y,
+                                           const Texels<Floats>& four) {
+    const __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(four.t00.v, four.t10.v));
+    const __m256d b = _mm256_castps_pd(_mm256_unpackhi_ps(four.t00.v, four.t10.v));
+    const __m256d c = _mm256_castps_pd(_mm256_unpacklo_ps(four.t01.v, four.t11.v));
+    const __m256d d = _mm256_castps_pd(_mm256_unpackhi_ps(four.t01.v, four.t11.v));
+    const __m256 of_column[4] = {
+        _mm256_castpd_ps(_mm256_unpacklo_pd(a, c)), _mm256_castpd_ps(_mm256_unpackhi_pd(a, c)),
+        _mm256_castpd_ps(_mm256_unpacklo_pd(b, d)), _mm256_castpd_ps(_mm256_unpackhi_pd(b, d))};
+    alignas(32) int32_t place[8];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(place),
+                       _mm256_slli_epi32(places(pitch, x, y), 2));
+    for (const int column : kApart) {
+      add_to(corner + place[column], _mm256_castps256_ps128(of_column[column]));
+    }
+    for (const int column : kApart) {
+      add_to(corner + place[4 + column], _mm256_extractf128_ps(of_column[column], 1));
+    }
   }
   static FASTPOSE_INLINE Floats times(Floats a, Floats b) {
     const __m256 counts = _mm256_cmp_ps(b.v, _mm256_setzero_ps(), _CMP_NEQ_UQ);

@@ -31,10 +31,11 @@ FASTPOSE_INLINE void for_maps(const Warp& warp, void* scratch, int64_t first, in
 // The rows of a band.
 struct Band {
   int first, last;
-  Band(const Warp& warp, int number)
-      : first(number * kBandRows),
-        last(warp.height - first < kBandRows ? warp.height : first + kBandRows) {}
 };
+inline Band band_of(const Warp& warp, int number) {
+  const int first = number * kBandRows, rest = warp.height - first;
+  return {first, rest < kBandRows ? warp.height : first + kBandRows};
+}
 
 // One row of blocks of an image.
 template <typename T>
@@ -98,11 +99,11 @@ void draw_map(const Warp& warp, const View<T>& view, const Plane<T>& plane, cons
     return;
   }
   for (int y = band.first; y < band.last; y += B::rows) {
-    view.row_of_blocks(y, [&](int from, int to, const auto& see) {
+    view.row_of_blocks(y, [&](int from, int to, const auto& blocks) {
       const BlockRow<T> row(warp, plane, band, lines, y, from, to);
       for (int x = from; x < to; x += B::columns) {
-        const auto seen = see(x);
-        B::store(value_of(seen.texels, seen.fx, seen.fy), row.pixels + x, row.pitch);
+        const auto seen = blocks.at(x);
+        B::store(value_of(blocks.texels(seen), seen.fx, seen.fy), row.pixels + x, row.pitch);
       }
       row.write(warp.width);
     });
@@ -113,7 +114,7 @@ template <typename T>
 void draw(const Warp& warp, const Image& output, void* scratch, int64_t first, int64_t last) {
   for_maps<T>(warp, scratch, first, last,
               [&](const View<T>& view, T* lines, int64_t b, int64_t k, int band) {
-                draw_map(warp, view, Plane<T>(output, b, k), Band(warp, band), lines);
+                draw_map(warp, view, Plane<T>(output, b, k), band_of(warp, band), lines);
               });
 }
 
@@ -160,14 +161,14 @@ MapSums<double> sums_of_map(const Warp& warp, const View<T>& view, const Plane<T
   LaneSums<V> sums{zero, zero, zero, zero, zero, zero};
   const auto [centre_x, centre_y] = view.centre(band.first, band.last);
   for (int y = band.first; y < band.last; y += B::rows) {
-    view.row_of_blocks(y, [&](int from, int to, const auto& see) {
+    view.row_of_blocks(y, [&](int from, int to, const auto& blocks) {
       const BlockRow<T> row(warp, plane, band, lines, y, from, to);
       row.read();
       LaneSums<V> own{zero, zero, zero, zero, zero, zero};
       for (int x = from; x < to; x += B::columns) {
         row.prefetch_below(x);
-        const auto seen = see(x);
-        const Slope<V> slope = slope_of(seen.texels, seen.fx, seen.fy);
+        const auto seen = blocks.at(x);
+        const Slope<V> slope = slope_of(blocks.texels(seen), seen.fx, seen.fy);
         const V gradient = B::load(row.pixels + x, row.pitch), place(T(x - centre_x));
         const V qx = B::times(gradient, slope.x), qy = B::times(gradient, slope.y);
         own.x = own.x + qx;
@@ -192,8 +193,8 @@ void gather(const Warp& warp, const Image& grad_output, void* scratch, double* r
             int64_t first, int64_t last) {
   for_maps<T>(warp, scratch, first, last,
               [&](const View<T>& view, T* lines, int64_t b, int64_t k, int band) {
-                const MapSums<double> sums =
-                    sums_of_map(warp, view, Plane<T>(grad_output, b, k), Band(warp, band), lines);
+                const MapSums<double> sums = sums_of_map(warp, view, Plane<T>(grad_output, b, k),
+                                                         band_of(warp, band), lines);
                 memcpy(results + ((b * warp.count + k) * bands(warp) + band) * kMapSums, &sums,
                        sizeof(sums));
               });
@@ -201,58 +202,44 @@ void gather(const Warp& warp, const Image& grad_output, void* scratch, double* r
 
 // --- gradient of the templates -------------------------------------------------------------------
 
-// Hands the gradient of one pixel to the four texels from `corner`.
-FASTPOSE_INLINE void share(double* corner, int64_t pitch, double fx, double fy, double gradient) {
-  const double weight[4] = {(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy};
-  double* const texel[4] = {corner, corner + 1, corner + pitch, corner + pitch + 1};
-  const bool finite = gradient - gradient == 0;
-  for (int i = 0; i < 4; ++i) {
-    if (finite || weight[i] != 0) *texel[i] += gradient * weight[i];
-  }
-}
-
-// Adds what one map gives to the sums of its template, with kAround more on every side.
 template <typename T>
-void scatter(const Warp& warp, const Map<double>& map, const Plane<T>& plane, T* line,
-             double* sums) {
-  const int64_t pitch = warp.columns + 2 * kAround;
-  const auto floor_of = [](double at, int edge) {
-    const double within = at > -kAround ? (at < edge ? at : edge) : -kAround;
-    return static_cast<int>(within) - (within < static_cast<int>(within));
-  };
-  for (int row = 0; row < warp.height; ++row) {
-    const double start_x = map.xy * (row - map.ty) - map.xx * map.tx;
-    const double start_y = map.yy * (row - map.ty) - map.yx * map.tx;
-    Span span{0, warp.width};
-    span = clipped(span, start_x, start_x, map.xx, -1.0, double(warp.columns));
-    span = clipped(span, start_y, start_y, map.yx, -1.0, double(warp.rows));
-    read_row(plane, row, span.first, span.last - span.first, line + span.first);
-    for (int column = span.first; column < span.last; ++column) {
-      const double x = start_x + map.xx * column, y = start_y + map.yx * column;
-      const int left = floor_of(x, warp.columns), top = floor_of(y, warp.rows);
-      share(sums + (top + kAround) * pitch + left + kAround, pitch, x - left, y - top,
-            line[column]);
-    }
-  }
-}
-
-template <typename T>
-void scatter_all(const Warp& warp, const Image& grad_output, double* scratch, T* grad_templates,
-                 int64_t first, int64_t last) {
-  const int64_t pitch = warp.columns + 2 * kAround, size = (warp.rows + 2 * kAround) * pitch;
-  T* line = reinterpret_cast<T*>(scratch + size);
+void scatter(const Warp& warp, const Image& grad_output, void* scratch, T* grad_templates,
+             int64_t first, int64_t last) {
+  using B = typename View<T>::B;
+  using V = typename View<T>::V;
+  const Cells<T> cells(warp, scratch);
+  const Corners<T> corners(warp, cells.behind());
+  T* lines = cells.behind() + corners_size(warp);
+  const V one(T(1));
+  const Band all{0, warp.height};
   for (int64_t k = first; k < last; ++k) {
-    memset(scratch, 0, size * sizeof(double));
+    cells.clear();
     bool spoilt = false;
     for (int64_t b = 0; b < warp.batch && !spoilt; ++b) {
-      const Map<double> map = map_of<T>(warp, b, k);
-      spoilt = is_spoilt(map);
-      if (!spoilt) scatter(warp, map, Plane<T>(grad_output, b, k), line, scratch);
+      const View<T, Cells<T>> view(warp, map_of<T>(warp, b, k), cells, corners);
+      spoilt = is_spoilt(view.map);
+      const Plane<T> plane(grad_output, b, k);
+      for (int y = 0; y < warp.height && !spoilt; y += B::rows) {
+        view.row_of_blocks(y, [&](int from, int to, const auto& blocks) {
+          const BlockRow<T> row(warp, plane, all, lines, y, from, to);
+          row.read();
+          for (int x = from; x < to; x += B::columns) {
+            row.prefetch_below(x);
+            const Seen<V> seen = blocks.at(x);
+            const V gradient = B::load(row.pixels + x, row.pitch);
+            const V left = one - seen.fx, upper = one - seen.fy;
+            B::add_to_cells(
+                seen.corner, cells.pitch(), seen.x, seen.y,
+                {B::times(gradient, left * upper), B::times(gradient, seen.fx * upper),
+                 B::times(gradient, left * seen.fy), B::times(gradient, seen.fx * seen.fy)});
+          }
+        });
+      }
     }
     T* to = grad_templates + k * warp.rows * warp.columns;
-    for (int row = 0; row < warp.rows; ++row) {
-      const double* from = scratch + (row + kAround) * pitch + kAround;
-      for (int i = 0; i < warp.columns; ++i) *to++ = spoilt ? T(NAN) : T(from[i]);
+    for (int row = 0; row < warp.rows; ++row, to += warp.columns) {
+      if (!spoilt) cells.total(to, row);
+      for (int i = 0; i < warp.columns && spoilt; ++i) to[i] = T(NAN);
     }
   }
 }
@@ -271,11 +258,11 @@ void warp_templates_backward_affine(const Warp& warp, const Image& grad_output, 
                  : gather<float>(warp, grad_output, scratch, sums, first, last);
 }
 
-void warp_templates_backward_templates(const Warp& warp, const Image& grad_output, double* scratch,
+void warp_templates_backward_templates(const Warp& warp, const Image& grad_output, void* scratch,
                                        void* grad_templates, int64_t first, int64_t last) {
   warp.is_double
-      ? scatter_all(warp, grad_output, scratch, static_cast<double*>(grad_templates), first, last)
-      : scatter_all(warp, grad_output, scratch, static_cast<float*>(grad_templates), first, last);
+      ? scatter(warp, grad_output, scratch, static_cast<double*>(grad_templates), first, last)
+      : scatter(warp, grad_output, scratch, static_cast<float*>(grad_templates), first, last);
 }
 
 }  // namespace fastpose::FASTPOSE_ISA

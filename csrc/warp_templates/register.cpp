@@ -3,7 +3,6 @@
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 
-#include <memory>
 #include <tuple>
 #include <vector>
 
@@ -22,19 +21,22 @@ using warp::Warp;
 
 constexpr int64_t kPixelsPerThread = 8192;  // fewer are not worth waking a thread for
 
-// Calls run(scratch, first, last) over all tasks, on torch's threads.
+// Calls run(scratch, first, last) over `tasks`, on torch's threads, at least `grain` of them each,
+// with `size` elements of memory.
+template <typename Run>
+void for_tasks(const Warp& warp, int64_t tasks, int64_t grain, int64_t size, const Run& run) {
+  FASTPOSE_CHECK(size < int64_t{1} << 31, "templates of fewer than 2^31 texels");
+  const int64_t bytes = size * (warp.is_double ? sizeof(double) : sizeof(float));
+  parallel_for(0, tasks, grain, bytes, run);
+}
+
+// The same over all tasks of forward and of the gradient of the maps.
 template <typename Run>
 void for_tasks(const Warp& warp, const Run& run) {
-  const int64_t size = warp::scratch_size(warp);
-  FASTPOSE_CHECK(size < int64_t{1} << 31, "templates of fewer than 2^31 texels");
   const int64_t rows = warp.height < warp::kBandRows ? warp.height : warp::kBandRows;
   const int64_t per_task = warp::kTaskImages * rows * warp.width;
   const int64_t grain = (kPixelsPerThread + per_task - 1) / per_task;
-  const int64_t bytes = size * (warp.is_double ? sizeof(double) : sizeof(float));
-  parallel_for(0, warp::tasks(warp), grain, [&](int64_t first, int64_t last) {
-    const std::unique_ptr<unsigned char[]> scratch(new unsigned char[bytes]);
-    run(scratch.get(), first, last);
-  });
+  for_tasks(warp, warp::tasks(warp), grain, warp::scratch_size(warp), run);
 }
 
 void draw(const Warp& warp, const Image& output) {
@@ -96,10 +98,10 @@ Tensor grad_of_templates(const Warp& warp, const Image& grad_output, const Tenso
   Tensor result = torch::stable::new_empty(
       templates, {templates.size(0), templates.size(1), templates.size(2)});
   const auto kernel = FASTPOSE_CPU(warp_templates_backward_templates);
-  parallel_for(0, warp.count, 1, [&](int64_t first, int64_t last) {
-    std::vector<double> scratch(warp::sums_size(warp));
-    kernel(warp, grad_output, scratch.data(), result.data_ptr(), first, last);
-  });
+  for_tasks(warp, warp.count, 1, warp::cells_size(warp),
+            [&](void* scratch, int64_t first, int64_t last) {
+              kernel(warp, grad_output, scratch, result.data_ptr(), first, last);
+            });
   return result;
 }
 

@@ -16,9 +16,12 @@ Map<double> map_of(const Warp& warp, int64_t b, int64_t k) {
   return make_map<T, double>(row[0], row[step], row[2 * step], next[0], next[step], next[2 * step]);
 }
 
+// Where the lanes of a block see the template: the texel at its corner, and from there the whole
+// part of each source and the rest.
 template <typename V>
 struct Seen {
-  Texels<V> texels;
+  typename V::scalar* corner;
+  typename Block<V>::Whole x, y;
   V fx, fy;
 };
 
@@ -37,8 +40,8 @@ struct Corners {
   }
 };
 
-// How the pixels of one map see its template.
-template <typename T>
+// How the pixels of one map see its template, or the sums of its gradient.
+template <typename T, typename Template = Prepared<T>>
 class View {
  public:
   using V = typename Wide<T>::type;
@@ -46,10 +49,9 @@ class View {
 
   const Map<double> map;
 
-  View(const Warp& warp, const Map<double>& map, const Prepared<T>& prepared,
-       const Corners<T>& corners)
+  View(const Warp& warp, const Map<double>& map, const Template& texels, const Corners<T>& corners)
       : map(map),
-        prepared_(prepared),
+        texels_(texels),
         corners_(corners),
         width_(warp.width),
         edge_x_(warp.columns),
@@ -68,15 +70,15 @@ class View {
     int x, y;
   };
   Pixel centre(int first, int last) const {
-    const double x = 0.5 * (prepared_.left + prepared_.right - 1);
-    const double y = 0.5 * (prepared_.top + prepared_.bottom - 1);
+    const double x = 0.5 * (texels_.left + texels_.right - 1);
+    const double y = 0.5 * (texels_.top + texels_.bottom - 1);
     const double determinant = map.xx * map.yy - map.xy * map.yx;
     return {nearest((map.yy * x - map.xy * y) / determinant + map.tx, 0, width_ - 1),
             nearest((map.xx * y - map.yx * x) / determinant + map.ty, first, last - 1)};
   }
 
-  // Calls visit(first, last, see) with the columns of the blocks in rows y .. y + B::rows - 1 that
-  // may see more than zeros; see(column) is what one of them sees.
+  // Calls visit(first, last, blocks) with the columns of the blocks in rows y .. y + B::rows - 1
+  // that may see more than zeros; `blocks` are Blocks.
   template <typename Visit>
   FASTPOSE_INLINE void row_of_blocks(int y, const Visit& visit) const {
     // Sources of the pixels (0, y) and (0, y + B::rows - 1).
@@ -84,10 +86,10 @@ class View {
     const double y_ = map.yy * (y - map.ty) - map.yx * map.tx;
     const double end_x = x + (B::rows - 1) * map.xy, end_y = y_ + (B::rows - 1) * map.yy;
     Span span{0, width_};
-    span = clipped(span, minimum(x, end_x), maximum(x, end_x), map.xx, prepared_.left - 1.0,
-                   double(prepared_.right));
-    span = clipped(span, minimum(y_, end_y), maximum(y_, end_y), map.yx, prepared_.top - 1.0,
-                   double(prepared_.bottom));
+    span = clipped(span, minimum(x, end_x), maximum(x, end_x), map.xx, texels_.left - 1.0,
+                   double(texels_.right));
+    span = clipped(span, minimum(y_, end_y), maximum(y_, end_y), map.yx, texels_.top - 1.0,
+                   double(texels_.bottom));
     const int first = span.first / B::columns;
     const int count = (span.last + B::columns - 1) / B::columns - first;
     const double corner_x = x + to_corner_x_, corner_y = y_ + to_corner_y_;
@@ -111,31 +113,40 @@ class View {
     int from = 0, to = count > 0 ? count : 0;
     while (kNear && from < to && is_zero(from)) ++from;
     while (kNear && from < to && is_zero(to - 1)) --to;
-    visit((first + from) * B::columns, (first + to) * B::columns,
-          [&](int column) { return see<kNear>(column / B::columns - first); });
+    visit((first + from) * B::columns, (first + to) * B::columns, Blocks<kNear>{*this, first});
   }
 
   FASTPOSE_INLINE bool is_zero(int block) const {
-    return prepared_.is_zero(corners_.x[block], corners_.y[block]);
+    return texels_.is_zero(corners_.x[block], corners_.y[block]);
   }
 
+  // The blocks of a row, by the column of their first pixel.
   template <bool kNear>
-  FASTPOSE_INLINE Seen<V> see(int block) const {
-    const int x = corners_.x[block], y = corners_.y[block];
-    V from_x = lane_x_ + V(corners_.rest_x[block]), from_y = lane_y_ + V(corners_.rest_y[block]);
-    if (!kNear) {  // what is off the template sees zeros just beside it
-      from_x = minimum(maximum(from_x, V(T(-2 - x))), V(T(edge_x_ - x)));
-      from_y = minimum(maximum(from_y, V(T(-2 - y))), V(T(edge_y_ - y)));
-    }
-    Seen<V> seen;
-    const auto whole_x = B::whole(from_x, seen.fx), whole_y = B::whole(from_y, seen.fy);
-    const T* corner = prepared_.at(x, y);
-    seen.texels = kNear ? B::fetch_near(corner, prepared_.pitch(), whole_x, whole_y)
-                        : B::fetch(corner, prepared_.pitch(), whole_x, whole_y);
-    return seen;
-  }
+  struct Blocks {
+    const View& view;
+    int first;
 
-  const Prepared<T>& prepared_;
+    FASTPOSE_INLINE Seen<V> at(int column) const {
+      const int block = column / B::columns - first;
+      const int x = view.corners_.x[block], y = view.corners_.y[block];
+      V from_x = view.lane_x_ + V(view.corners_.rest_x[block]);
+      V from_y = view.lane_y_ + V(view.corners_.rest_y[block]);
+      if (!kNear) {  // what is off the template sees what is just beside it
+        from_x = minimum(maximum(from_x, V(T(-2 - x))), V(T(view.edge_x_ - x)));
+        from_y = minimum(maximum(from_y, V(T(-2 - y))), V(T(view.edge_y_ - y)));
+      }
+      Seen<V> seen;
+      seen.corner = view.texels_.at(x, y);
+      seen.x = B::whole(from_x, seen.fx), seen.y = B::whole(from_y, seen.fy);
+      return seen;
+    }
+    FASTPOSE_INLINE Texels<V> texels(const Seen<V>& seen) const {
+      return kNear ? B::fetch_near(seen.corner, view.texels_.pitch(), seen.x, seen.y)
+                   : B::fetch(seen.corner, view.texels_.pitch(), seen.x, seen.y);
+    }
+  };
+
+  const Template& texels_;
   const Corners<T>& corners_;
   int width_, edge_x_, edge_y_;
   V lane_x_, lane_y_;                 // from a block's corner to its lanes' sources: >= 0

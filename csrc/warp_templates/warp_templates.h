@@ -38,20 +38,19 @@ constexpr int kMargin = 8;
 constexpr int kLines = 4;     // rows of pixels that are worked on together
 constexpr int kLineEnd = 16;  // elements that a line has behind its last pixel
 
-// Elements of scratch memory, of the templates' type, that a thread needs for forward and for the
-// gradient of the maps: a prepared template with two numbers for each row, four numbers for each
-// block of pixels in a row, and kLines lines of pixels.
+// Elements of scratch memory, of the templates' type, that a thread needs: a prepared template with
+// two numbers for each row (or the sums of its gradient), four numbers for each block of pixels in
+// a row, and kLines lines of pixels.
 inline int64_t corners_size(const Warp& warp) { return 4 * (int64_t{warp.width} + kLineEnd); }
 inline int64_t scratch_size(const Warp& warp) {
   const int64_t rows = warp.rows + 2 * kMargin, columns = warp.columns + 2 * kMargin;
   return rows * (columns + 2) + corners_size(warp) + kLines * (int64_t{warp.width} + kLineEnd);
 }
 
-// Doubles of scratch memory that a thread needs for the gradient of the templates: the sums of one,
-// with kAround more on every side, where the pixels that do not see it add theirs, and a line.
-constexpr int kAround = 2;
-inline int64_t sums_size(const Warp& warp) {
-  return (int64_t{warp.rows} + 2 * kAround) * (warp.columns + 2 * kAround) + warp.width + kLineEnd;
+// The same for the gradient of the templates: four numbers for each texel.
+inline int64_t cells_size(const Warp& warp) {
+  const int64_t rows = warp.rows + 2 * kMargin, columns = warp.columns + 2 * kMargin;
+  return 4 * rows * columns + corners_size(warp) + kLines * (int64_t{warp.width} + kLineEnd);
 }
 
 }  // namespace fastpose::warp
@@ -68,9 +67,9 @@ FASTPOSE_DECLARE_CPU(void, warp_templates_backward_affine, const warp::Warp& war
                      int64_t last)
 
 // Writes the gradient of the templates [first, last), (count, rows, columns) without gaps and of
-// their type. `scratch` is for doubles here.
+// their type.
 FASTPOSE_DECLARE_CPU(void, warp_templates_backward_templates, const warp::Warp& warp,
-                     const Image& grad_output, double* scratch, void* grad_templates, int64_t first,
+                     const Image& grad_output, void* scratch, void* grad_templates, int64_t first,
                      int64_t last)
 
 }  // namespace fastpose
