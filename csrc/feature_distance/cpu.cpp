@@ -35,12 +35,11 @@ void add_rows(const Scalar<V>* mask, int first, int last, int width, Scalar<V>* 
 }
 
 template <typename V>
-double average(const Distance& distance, const Layer& layer, int64_t image, Scalar<V>* weights) {
+void average(const Distance& distance, const Layer& layer, int64_t image, Scalar<V>* weights) {
   using T = Scalar<V>;
   const int rows = distance.mask_height, columns = distance.mask_width;
   const T* mask = static_cast<const T*>(distance.mask) + image * rows * columns;
   std::vector<T> sums(columns);
-  double total = 0;
   for (int i = 0; i < layer.height; ++i) {
     const int top = first_of(i, rows, layer.height), bottom = last_of(i, rows, layer.height);
     add_rows<V>(mask, top, bottom, columns, sums.data());
@@ -48,31 +47,25 @@ double average(const Distance& distance, const Layer& layer, int64_t image, Scal
       const int left = first_of(j, columns, layer.width), right = last_of(j, columns, layer.width);
       T sum = sums[left];
       for (int x = left + 1; x < right; ++x) sum += sums[x];
-      *weights = sum / static_cast<T>((bottom - top) * (right - left));
-      total += *weights++;
+      *weights++ = sum / static_cast<T>((bottom - top) * (right - left));
     }
   }
-  return total;
 }
 
 // Writes the weights of numbers first .. first + count - 1 of a layer; up to a vector more.
 template <typename V>
-void lay_out(const Layer& layer, const Weights& weights, int64_t first, int count, Scalar<V>* to) {
-  using T = Scalar<V>;
-  const T* values = static_cast<const T*>(weights.values);
-  const V factor(static_cast<T>(weights.factor));
+void lay_out(const Layer& layer, const Scalar<V>* weights, int64_t first, int count,
+             Scalar<V>* to) {
   const int64_t line = layer.channels_last ? layer.channels : layer.pixels();
   int64_t index = first / line, at = first % line;
   for (int done = 0; done < count; ++index, at = 0) {
     const int64_t left = count - done, length = line - at < left ? line - at : left;
     if (layer.channels_last) {
-      const V weight = V(values[index]) * factor;
+      const V weight(weights[index]);
       for (int64_t i = 0; i < length; i += V::lanes) weight.store(to + done + i);
     } else {
-      const T* row = values + index / layer.channels * layer.pixels() + at;
-      for (int64_t i = 0; i < length; i += V::lanes) {
-        (V::load(row + i) * factor).store(to + done + i);
-      }
+      const Scalar<V>* row = weights + index / layer.channels * layer.pixels() + at;
+      for (int64_t i = 0; i < length; i += V::lanes) V::load(row + i).store(to + done + i);
     }
     done += static_cast<int>(length);
   }
@@ -123,7 +116,7 @@ double pass(const typename Stored<kElement>::type* x, const typename Stored<kEle
 }
 
 template <Element kElement, int kNorm, bool kWeighted>
-void forward(const Layer& layer, int64_t numel, const Weights& weights, double factor, double* sums,
+void forward(const Layer& layer, int64_t numel, const void* weights, double factor, double* sums,
              int64_t first, int64_t last) {
   using Here = Stored<kElement>;
   using V = typename Here::V;
@@ -138,7 +131,7 @@ void forward(const Layer& layer, int64_t numel, const Weights& weights, double f
     double total = 0;
     for (int64_t at = task * kTask; at < end; at += kBlock) {
       const int count = static_cast<int>(end - at < kBlock ? end - at : kBlock);
-      if (kWeighted) lay_out<V>(layer, weights, at, count, weight);
+      if (kWeighted) lay_out<V>(layer, static_cast<const T*>(weights), at, count, weight);
       total += pass<kElement, kNorm, kWeighted>(x + at, y + at,
                                                 gradient != nullptr ? gradient + at : nullptr,
                                                 weight, count, V(static_cast<T>(factor)));
@@ -150,28 +143,27 @@ void forward(const Layer& layer, int64_t numel, const Weights& weights, double f
 }  // namespace
 
 void feature_distance_weights(const Distance& distance, const Layer& layer, void* weights,
-                              double* sums, int64_t first, int64_t last) {
+                              int64_t first, int64_t last) {
   for (int64_t image = first; image < last; ++image) {
     const int64_t at = image * layer.pixels();
-    sums[image] =
-        distance.is_double
-            ? average<Plain<double>>(distance, layer, image, static_cast<double*>(weights) + at)
-            : average<Floats>(distance, layer, image, static_cast<float*>(weights) + at);
+    distance.is_double
+        ? average<Plain<double>>(distance, layer, image, static_cast<double*>(weights) + at)
+        : average<Floats>(distance, layer, image, static_cast<float*>(weights) + at);
   }
 }
 
-void feature_distance_forward(const Layer& layer, int64_t numel, int norm, const Weights& weights,
+void feature_distance_forward(const Layer& layer, int64_t numel, int norm, const void* weights,
                               double factor, double* sums, int64_t first, int64_t last) {
   const auto run = [&]<Element kElement, int kNorm, bool kWeighted>() {
     forward<kElement, kNorm, kWeighted>(layer, numel, weights, factor, sums, first, last);
   };
   with_element(layer.element, [&]<Element kElement>() {
     if (norm == l1) {
-      weights.values != nullptr ? run.template operator()<kElement, l1, true>()
-                                : run.template operator()<kElement, l1, false>();
+      weights != nullptr ? run.template operator()<kElement, l1, true>()
+                         : run.template operator()<kElement, l1, false>();
     } else {
-      weights.values != nullptr ? run.template operator()<kElement, l2, true>()
-                                : run.template operator()<kElement, l2, false>();
+      weights != nullptr ? run.template operator()<kElement, l2, true>()
+                         : run.template operator()<kElement, l2, false>();
     }
   });
 }

@@ -55,27 +55,20 @@ constexpr int64_t kTask = 32768;
 constexpr int64_t tasks(int64_t numel) { return (numel + kTask - 1) / kTask; }
 constexpr int kPastTheEnd = 16;  // numbers behind a layer's weights that vectors may read
 
-// The mask at the size of a layer, (batch, pixels) T; null: all 1.
-struct Weights {
-  const void* values;
-  double factor;  // 1 / their mean
-};
-
 }  // namespace fastpose::features
 
 namespace fastpose {
 
-// Averages the mask of images [first, last) down to the size of `layer`; `sums` are those of each
-// image's weights.
+// Averages the mask of images [first, last) down to the size of `layer`: (batch, pixels) T.
 FASTPOSE_DECLARE_CPU(void, feature_distance_weights, const features::Distance& distance,
-                     const features::Layer& layer, void* weights, double* sums, int64_t first,
-                     int64_t last)
+                     const features::Layer& layer, void* weights, int64_t first, int64_t last)
 
 // Sums the distances in tasks [first, last) of a layer, one sum for each task, and writes its
-// gradient, if wanted, times `factor`.
+// gradient, if wanted, times `factor`. `weights` are those of feature_distance_weights; null:
+// all 1.
 FASTPOSE_DECLARE_CPU(void, feature_distance_forward, const features::Layer& layer, int64_t numel,
-                     int norm, const features::Weights& weights, double factor, double* sums,
-                     int64_t first, int64_t last)
+                     int norm, const void* weights, double factor, double* sums, int64_t first,
+                     int64_t last)
 
 // Multiplies tasks [first, last) of a gradient by `factor`.
 FASTPOSE_DECLARE_CPU(void, feature_distance_backward, void* gradient, Element element,

@@ -15,7 +15,7 @@ namespace fastpose::features {
 
 enum Norm : int { l2 = 0, l1 = 1 };
 
-constexpr double kEps = 1e-8;  // added to a running mean; the least mean of a mask
+constexpr double kEps = 1e-8;  // added to a running mean
 
 // --- the mask at another size --------------------------------------------------------------------
 
@@ -23,12 +23,6 @@ constexpr double kEps = 1e-8;  // added to a running mean; the least mean of a m
 FASTPOSE_HD int first_of(int i, int in, int out) { return static_cast<int>(int64_t{i} * in / out); }
 FASTPOSE_HD int last_of(int i, int in, int out) {
   return static_cast<int>((int64_t{i + 1} * in + out - 1) / out);
-}
-
-// What weights are multiplied with so that their mean is 1. NaN stays NaN.
-FASTPOSE_HD double weight_factor(double sum, int64_t count) {
-  const double mean = sum / static_cast<double>(count);
-  return 1 / (mean < kEps ? kEps : mean);
 }
 
 // --- from a layer's mean to its term and factor --------------------------------------------------

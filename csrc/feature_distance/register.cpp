@@ -15,7 +15,6 @@ namespace {
 using features::Distance;
 using features::Layer;
 using features::Tensor;
-using features::Weights;
 
 constexpr int64_t kNumbersPerThread = 32768;  // fewer are not worth waking a thread for
 
@@ -49,34 +48,26 @@ class Tasks {
   int64_t numbers_ = 0;
 };
 
-// Each layer's weights; `memory` is theirs.
+// The mask at the size of each layer; nothing without one.
 template <typename T>
-std::vector<Weights> weights_of(const Distance& distance, std::vector<std::vector<T>>& memory) {
-  std::vector<Weights> weights(distance.layers, Weights{nullptr, 1});
+std::vector<std::vector<T>> weights_of(const Distance& distance) {
+  std::vector<std::vector<T>> weights;
   if (distance.mask == nullptr) return weights;
   Tasks images;
   for (int l = 0; l < distance.layers; ++l) {
-    memory.emplace_back(distance.batch * distance.layer[l].pixels() + features::kPastTheEnd);
+    weights.emplace_back(distance.batch * distance.layer[l].pixels() + features::kPastTheEnd);
     images.add(distance.batch * distance.mask_height * distance.mask_width, distance.batch);
   }
-  std::vector<double> sums(images.total());
   const auto kernel = FASTPOSE_CPU(feature_distance_weights);
   images.run([&](size_t l, int64_t first, int64_t last) {
-    kernel(distance, distance.layer[l], memory[l].data(), &sums[images.begin(l)], first, last);
+    kernel(distance, distance.layer[l], weights[l].data(), first, last);
   });
-  for (int l = 0; l < distance.layers; ++l) {
-    double sum = 0;
-    for (int64_t b = 0; b < distance.batch; ++b) sum += sums[images.begin(l) + b];
-    const int64_t count = std::max<int64_t>(distance.batch * distance.layer[l].pixels(), 1);
-    weights[l] = {memory[l].data(), features::weight_factor(sum, count)};
-  }
   return weights;
 }
 
 template <typename T>
 void compute(const Distance& distance) {
-  std::vector<std::vector<T>> memory;
-  const std::vector<Weights> weights = weights_of<T>(distance, memory);
+  const std::vector<std::vector<T>> weights = weights_of<T>(distance);
   T* running_mean = static_cast<T*>(distance.running_mean);
   T* scale = static_cast<T*>(distance.scale);
   const features::Moves moves = {distance.update, distance.started == nullptr || *distance.started,
@@ -97,8 +88,9 @@ void compute(const Distance& distance) {
   std::vector<double> sums(tasks.total());
   const auto kernel = FASTPOSE_CPU(feature_distance_forward);
   tasks.run([&](size_t l, int64_t first, int64_t last) {
-    kernel(distance.layer[l], distance.numel(l), distance.norm, weights[l], factor[l],
-           &sums[tasks.begin(l)], first, last);
+    kernel(distance.layer[l], distance.numel(l), distance.norm,
+           weights.empty() ? nullptr : weights[l].data(), factor[l], &sums[tasks.begin(l)], first,
+           last);
   });
 
   double loss = 0;

@@ -1,4 +1,4 @@
-"""Frozen feature networks and the perceptual loss."""
+"""Frozen feature networks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 
 from fastpose.errors import UserError
 from fastpose.nn.feature_network import FeatureNetwork, read_weights
-from fastpose.nn.perceptual_loss import PerceptualLoss
 
 
 @pytest.fixture(scope="module")
@@ -102,52 +101,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
         read_weights(file)
 
 
-def test_each_layer_is_divided_by_its_running_mean(random_network: FeatureNetwork) -> None:
-    loss = PerceptualLoss(random_network)
-    torch.manual_seed(0)
-    x, y = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
-    assert float(loss(x, y)) == pytest.approx(1.0, abs=1e-5)  # the first step's mean is itself
-    first = loss.running_mean.clone()
-    z = torch.zeros_like(x)
-    raw = torch.stack([((a - b) ** 2).mean() for a, b in zip(random_network(x), random_network(z),
-                                                              strict=True)])  # fmt: skip
-    expected = 0.99 * first + 0.01 * raw
-    value = loss(x, z)
-    torch.testing.assert_close(loss.running_mean, expected)
-    assert float(value) == pytest.approx(float((raw / expected).mean()), rel=1e-5)
-
-
-def test_evaluation_does_not_move_the_running_means(random_network: FeatureNetwork) -> None:
-    loss = PerceptualLoss(random_network).eval()
-    before = loss.running_mean.clone()
-    loss(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16))
-    assert torch.equal(loss.running_mean, before)
-
-
-def test_weights_are_not_in_checkpoints_but_running_means_are(
-    random_network: FeatureNetwork,
-) -> None:
-    assert set(PerceptualLoss(random_network).state_dict()) == {"running_mean", "started"}
-
-
-def test_pixel_weights_select_where_it_looks(random_network: FeatureNetwork) -> None:
-    loss = PerceptualLoss(random_network)
-    x = torch.zeros(1, 3, 16, 16)
-    y = x.clone()
-    y[..., :4] = 1.0
-    left, right = torch.zeros(1, 1, 16, 16), torch.zeros(1, 1, 16, 16)
-    left[..., :4], right[..., 12:] = 1.0, 1.0
-    assert float(loss(x, y, left)) > 10 * float(loss(x, y, right))
-
-
 def test_copies_share_the_frozen_network(random_network: FeatureNetwork) -> None:
     import copy
 
     assert copy.deepcopy(random_network) is random_network
-
-
-def test_differences_are_not_rounded_under_autocast(random_network: FeatureNetwork) -> None:
-    loss = PerceptualLoss(random_network).eval()
-    with torch.autocast("cpu", torch.bfloat16):
-        value = loss(torch.zeros(1, 3, 16, 16), torch.ones(1, 3, 16, 16))
-    assert value.dtype == torch.float32

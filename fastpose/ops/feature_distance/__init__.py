@@ -57,11 +57,10 @@ def feature_distance(
 
     With d_l the mean over layer l of ``w * (x - y)^2`` ("l2") or ``w * |x - y|`` ("l1"), the loss
     is the mean over the L layers of ``d_l / (m_l + 1e-8)``; without `running_mean` just of d_l. The
-    weights w are the mask, averaged down to each layer's size and divided by its mean there (at
-    least 1e-8: a mask of zeros gives 0 and no gradient), or 1. Differentiable once, in `features`;
-    results and gradients are the same bytes on every call and for any number of threads. The
-    forward forms the gradients of those features that need one, so neither features nor targets are
-    kept for the backward. Nothing here waits for the device.
+    weights w are the mask, averaged down to each layer's size, or 1. Differentiable once, in
+    `features`; results and gradients are the same bytes on every call and for any number of
+    threads. The forward forms the gradients of those features that need one, so neither features
+    nor targets are kept for the backward. Nothing here waits for the device.
 
     Source: the perceptual loss of KeypointGAN (Jakab et al., "Self-supervised Learning of
     Interpretable Keypoints from Unlabelled Videos", CVPR 2020) as its published code computes it;
@@ -76,8 +75,9 @@ def feature_distance(
         targets: L tensors of the same shapes and types, which get no gradient: compute them under
             `torch.no_grad()`.
         norm: see above. The gradient of "l1" is 0 where the two are equal.
-        mask: (B, 1, H, W), how much each pixel counts, >= 0, in any units; gets no gradient.
-            Negative weights are not looked for: they count as they are.
+        mask: (B, 1, H, W), by how much each pixel is multiplied; gets no gradient. Means are over
+            all pixels, so a mask with a mean of 1 keeps the loss's size, and one of zeros gives 0
+            and no gradient.
         running_mean: (L,) float32, or float64 with float64 features, contiguous, on their device:
             m above. Changed in place where `update` says so.
         started: () bool, on the device: whether `running_mean` holds a mean yet. Where it is False

@@ -4,9 +4,9 @@ With x, y the features and targets of layer l, N_l numbers each, the layer's mea
 
     d_l = 1 / N_l sum w (x - y)^2   or   1 / N_l sum w |x - y|
 
-where w is the mask, averaged down to the layer's size as `adaptive_avg_pool2d` does and divided by
-its mean (w = 1 without a mask). Each layer has its own running mean m_l, to which this call first
-adds its share if it is to `update` it:
+where w is the mask, averaged down to the layer's size as `adaptive_avg_pool2d` does (w = 1 without
+a mask). Each layer has its own running mean m_l, to which this call first adds its share if it is
+to `update` it:
 
     m_l <- momentum m_l + (1 - momentum) d_l,  or d_l at the very first call
 
@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 L2, L1 = 0, 1
-EPS = 1e-8  # added to a running mean; the least mean of a mask
+EPS = 1e-8  # added to a running mean
 
 
 def wide_type(features: list[Tensor]) -> torch.dtype:
@@ -36,11 +36,10 @@ def wide_type(features: list[Tensor]) -> torch.dtype:
 
 
 def weight_for(mask: Tensor | None, feature: Tensor) -> Tensor | float:
-    """The mask at the size of a layer, with a mean of 1; a mask of zeros stays one."""
+    """The mask at the size of a layer."""
     if mask is None:
         return 1.0
-    small = F.adaptive_avg_pool2d(mask, (feature.shape[2], feature.shape[3]))
-    return small / small.mean().clamp_min(EPS)
+    return F.adaptive_avg_pool2d(mask, (feature.shape[2], feature.shape[3]))
 
 
 def forward(
