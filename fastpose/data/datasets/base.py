@@ -37,7 +37,8 @@ class Recording:
         keypoints: (N,K,2) pixels, whose centres are integers; NaN where a joint has no label.
         visible: (N,K) bool, which joints count in the data set's protocol; all finite ones if None.
         keypoints3d: (N,K,3) metres, camera space.
-        rotation: (3,3) from world to camera.
+        rotation: (3,3) from world to camera; kept where ``intrinsics`` are known too.
+        intrinsics: (4,) fx, fy, cx, cy in pixels.
         boxes: (N,4) left, top, right, bottom edge in pixels.
         masks: Gives the N masks in order, uint8 (H,W).
         windows: (N,3) square of each picture, for the crop ``given``; pictures of one square that
@@ -59,6 +60,7 @@ class Recording:
     visible: np.ndarray | None = None
     keypoints3d: np.ndarray | None = None
     rotation: np.ndarray | None = None
+    intrinsics: np.ndarray | None = None
     boxes: np.ndarray | None = None
     masks: Callable[[], Iterable[Image]] | None = None
     windows: np.ndarray | None = None

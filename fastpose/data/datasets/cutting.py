@@ -11,6 +11,7 @@ import numpy as np
 
 from fastpose.data.clips import ClipWriter
 from fastpose.data.datasets.base import Crop, Recording
+from fastpose.data.datasets.views import looking_at
 from fastpose.data.prepare.pieces import Piece, Rules, plan_pieces, whole_pieces
 from fastpose.errors import UserError
 from fastpose.media.images import Image, crop_window
@@ -71,8 +72,8 @@ def plan(recording: Recording, crop: Crop, rules: Rules) -> tuple[list[Piece], d
     assert recording.windows is not None
     pieces = []
     for start, stop in _stretches(recording.windows, rules.max_frames):
-        if stop - start >= rules.min_frames:
-            x, y, side = (float(v) for v in recording.windows[start])
+        x, y, side = (float(v) for v in recording.windows[start])
+        if stop - start >= rules.min_frames and np.isfinite(side):
             pieces.append(Piece(range(start, stop), (x, y, side)))
     return pieces, {}
 
@@ -173,8 +174,9 @@ def _write(
         extras["keypoints"], extras["visible"] = points_in(recording, clip.piece, writer.size)
     if recording.keypoints3d is not None:
         extras["keypoints3d"] = recording.keypoints3d[chosen].astype(np.float32)
-    if recording.rotation is not None:
-        rotation = np.asarray(recording.rotation, np.float32)
+    if recording.rotation is not None and recording.intrinsics is not None:
+        turned = looking_at(recording.rotation, recording.intrinsics, clip.piece.window)
+        rotation = turned.astype(np.float32)
         extras["rotation"] = np.broadcast_to(rotation, (len(chosen), 3, 3))
     if clip.masks is not None and recording.background is not None:
         extras["background"] = crop_window(recording.background, clip.piece.window, writer.size)

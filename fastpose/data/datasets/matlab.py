@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,44 @@ def scalar(value: np.ndarray) -> Any:
     if not len(flat):
         return None
     return flat[0].item() if isinstance(flat[0], np.generic) else flat[0]
+
+
+def open_hdf5(path: Path) -> Any:
+    """An h5py file opened for reading; a context manager.
+
+    Raises:
+        UserError: Missing, damaged or no HDF5; or h5py is not installed.
+    """
+    try:
+        import h5py
+    except ModuleNotFoundError:
+        raise UserError(f"{path}: reading HDF5 files needs h5py; {_EXTRA}") from None
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; copy it again")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        reason = " ".join(str(error).split())[:80]
+        raise UserError(f"{path}: cannot be read as HDF5 ({reason}); copy it again") from None
+
+
+class MaskFile:
+    """The masks of a version 7.3 MATLAB file with a cell array ``Masks``; iterates over them.
+
+    Yields uint8 (H,W), 0 or 255; MATLAB stores the transpose.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with open_hdf5(self.path) as file:
+            try:
+                for reference in np.asarray(file["Masks"]).ravel():
+                    mask = np.asarray(file[reference]).T
+                    yield np.where(mask != 0, 255, 0).astype(np.uint8)
+            except (KeyError, OSError, ValueError, TypeError, RuntimeError) as error:
+                reason = " ".join(str(error).split())[:80]
+                raise UserError(
+                    f"{self.path}: its Masks cannot be read ({reason}); copy it again"
+                ) from None
