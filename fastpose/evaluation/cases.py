@@ -60,6 +60,7 @@ class Given:
         visible: (N,K2) bool.
         activity: (N,) names, empty where unknown.
         actor: (N,) names, empty where unknown.
+        split: (N,) of the data set, such as "train", empty where unknown.
         names: (N,) what the frames are called.
         side: (N,) side of the pictures in pixels; None: unknown.
         head: (N,) sizes or (N,4) boxes of heads; None: unknown.
@@ -76,6 +77,7 @@ class Given:
     visible: np.ndarray
     activity: np.ndarray
     actor: np.ndarray
+    split: np.ndarray
     names: np.ndarray
     side: np.ndarray | None
     head: np.ndarray | None
@@ -212,13 +214,23 @@ def _frames(given: Given, protocol: Protocol) -> tuple[np.ndarray, np.ndarray, t
     """Indices of the frames that count, the activity of each, and notes."""
     kept = np.ones(len(given.truth), bool)
     notes = []
+    if protocol.held_out:
+        training = np.char.startswith(given.split.astype(str), "train")
+        if training.all():
+            raise UserError(
+                f"{given.label}: all frames are of the training split; {protocol.name} tests on "
+                f"{protocol.test}"
+            )
+        if training.any():
+            notes.append(f"{int(training.sum())} frames of the training split are left out")
+        kept &= ~training
     actors = np.array([_subject(actor) for actor in given.actor])
     if protocol.test_actors:
         known = actors != ""
-        other = known & ~np.isin(actors, protocol.test_actors)
-        if other.all():
+        other = kept & known & ~np.isin(actors, protocol.test_actors)
+        if (other == kept).all():
             raise UserError(
-                f"{given.label}: all frames are of {', '.join(sorted(set(actors)))}; "
+                f"{given.label}: all frames are of {', '.join(sorted(set(actors[kept])))}; "
                 f"{protocol.name} tests on {', '.join(protocol.test_actors)}"
             )
         if other.any():
@@ -226,10 +238,10 @@ def _frames(given: Given, protocol: Protocol) -> tuple[np.ndarray, np.ndarray, t
                 f"{int(other.sum())} frames of {', '.join(sorted(set(actors[other])))} are left "
                 f"out: the test split is {', '.join(protocol.test_actors)}"
             )
-        if not known.all():
+        if (kept & ~known).any():
             notes.append(
-                f"of {int((~known).sum())} frames nobody says who is seen: they count, whether "
-                f"or not they are of {', '.join(protocol.test_actors)}"
+                f"of {int((kept & ~known).sum())} frames nobody says who is seen: they count, "
+                f"whether or not they are of {', '.join(protocol.test_actors)}"
             )
         kept &= ~other
     activity = given.activity.astype(str)

@@ -11,6 +11,7 @@ A file of predictions is an npz, whoever made it:
 ``side``               the pictures' side in pixels, one number or (N,); most 2D protocols need it
 ``activity``           (N,) optional, as the data set names it
 ``actor``              (N,) optional, such as S11
+``split``              (N,) optional; frames of "train" are left out
 ``names``              (N,) optional, of the frames
 ``head``               (N,4) boxes or (N,) sizes of heads, for PCKh
 ``box``                (N,4) boxes of people, optional: left, top, right, bottom
@@ -58,6 +59,7 @@ def given_by_clips(poses: Poses, store: ClipStore, labels: Labels) -> Given:
         visible=np.asarray(labels.visible, bool),
         activity=np.array([c.activity or "" for c in clips]),
         actor=np.array([c.actor or "" for c in clips]),
+        split=np.array([c.split or "" for c in clips]),
         names=np.array([f"{c.name} {f}" for c, f in zip(clips, labels.frame, strict=True)]),
         side=np.full(len(labels), float(store.size)),
         head=None,
@@ -107,6 +109,7 @@ def read_predictions(
         visible=_mask(data, "visible", truth.shape[:2], path),
         activity=_words(data, "activity", count, path),
         actor=_words(data, "actor", count, path),
+        split=_words(data, "split", count, path),
         names=_words(data, "names", count, path) if "names" in data else _numbers_as_names(count),
         side=_per_frame(data, "side", count, path),
         head=_per_frame(data, "head", count, path, boxes=True),

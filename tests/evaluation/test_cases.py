@@ -34,6 +34,7 @@ def _given(skeleton: str, frames: int = 4, dims: int = 2, **changes) -> Given:
         visible=np.ones(truth.shape[:2], bool),
         activity=np.array(["Walking 1"] * frames),
         actor=np.array(["S11"] * frames),
+        split=np.array(["test"] * frames),
         names=np.array([str(i) for i in range(frames)]),
         side=np.full(frames, 100.0),
         head=None,
@@ -56,6 +57,18 @@ def test_frames_by_activity_and_subject() -> None:
         "no frame of waiting, greeting, directions, discussion: the mean is over the other "
         "activities",
     )
+
+
+def test_training_splits_are_left_out() -> None:
+    split = np.array(["train", "test", "", "train2017"])
+    cases = choose(_given("body13", split=split), PENN)
+    assert cases.names.tolist() == ["1", "2"]
+    assert cases.notes == ("2 frames of the training split are left out",)
+    weizmann = choose(_given("limbs12", split=split), get_protocol("weizmann"))
+    assert len(weizmann) == 4 and weizmann.notes == ()
+    both = _given("h36m32", split=split, actor=np.array(["S11", "S9", "S9", "S11"]))
+    with pytest.raises(UserError, match="all frames are of S9; simplified-human36m tests on S11"):
+        choose(both, SIMPLIFIED)
 
 
 def test_names_that_data_sets_give_the_same_activity() -> None:
@@ -154,6 +167,13 @@ def test_forgiven_sides_keep_the_sizes() -> None:
             SIMPLIFIED,
             None,
             r"no frame is of simplified-human36m's activities \(waiting, .*\); found: Eating",
+        ),
+        (
+            "body13",
+            {"split": np.array(["train"] * 4)},
+            PENN,
+            None,
+            "all frames are of the training split; penn-action tests on videos with train = -1",
         ),
         ("h36m32", {"side": None}, SIMPLIFIED, None, "needs 'side'"),
         ("h36m32", {}, SIMPLIFIED, ["l_knee"], "l_knee must be scored together"),

@@ -49,6 +49,7 @@ def test_all_that_may_be_there(tmp_path) -> None:
             side=np.arange(1, 6),
             activity=["crying"] * 5,
             actor="S3",
+            split="val",
             names=list("abcde"),
             head=boxes,
             box=boxes,
@@ -58,6 +59,7 @@ def test_all_that_may_be_there(tmp_path) -> None:
     )
     assert given.predicted_joints == list(JOINTS[::-1])
     assert np.array_equal(given.visible, visible) and given.names.tolist() == list("abcde")
+    assert given.split.tolist() == ["val"] * 5
     assert given.actor.tolist() == ["S3"] * 5 and given.activity[4] == "crying"
     assert given.head is not None and given.head.shape == (5, 4)
     assert given.side is not None and given.side[4] == 5

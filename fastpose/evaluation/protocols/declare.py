@@ -125,6 +125,7 @@ class Protocol:
         train: the training split, in words.
         test: the test split, in words.
         test_actors: clips of other people are left out; empty: no such check.
+        held_out: clips that say they are of the training split are left out.
         activities: the activities that columns speak of; frames of others are left out. Empty:
             all frames count, whatever is done in them.
         columns_by_activity: a measure that gets a column for each activity that the labels name.
@@ -145,6 +146,7 @@ class Protocol:
     skeleton: Skeleton | None = None
     root: str | None = None
     test_actors: tuple[str, ...] = ()
+    held_out: bool = True
     activities: tuple[Activity, ...] = ()
     columns_by_activity: Measure | None = None
     forgive_sides: bool = False

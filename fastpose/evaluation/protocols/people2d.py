@@ -106,6 +106,7 @@ WEIZMANN = Protocol(
     columns=(Column("all", PERCENT_OF_SIDE, mean_of="activities"),),
     columns_by_activity=PERCENT_OF_SIDE,
     train="all clips, without labels",
+    held_out=False,
     test="all frames of the clips, joints with a score above 0.4",
     forgive_sides=True,
     further=(SQUARED_PERCENT, pck(0.05, "side", "joints within"), pck(0.2, "torso", "PDJ")),
@@ -134,14 +135,7 @@ MPII = Protocol(
     title="MPII: PCKh@0.5, %",
     source="Andriluka et al., CVPR 2014",
     inputs="points2d",
-    skeleton=make_skeleton(
-        "mpii14",
-        "r_ankle r_knee r_hip l_hip l_knee l_ankle neck head_top "
-        "r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist",
-        "neck-head_top neck-r_shoulder neck-l_shoulder r_shoulder-r_elbow r_elbow-r_wrist "
-        "l_shoulder-l_elbow l_elbow-l_wrist r_hip-r_knee r_knee-r_ankle l_hip-l_knee "
-        "l_knee-l_ankle neck-r_hip+l_hip",
-    ),
+    skeleton=get_skeleton("lsp14"),  # the joints of MPII that count
     columns=(
         Column("mean", pck(0.5, "head", "PCKh")),
         Column("PCKh@0.1", pck(0.1, "head", "PCKh")),
