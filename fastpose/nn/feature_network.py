@@ -6,13 +6,17 @@ Without one a fixed random network serves; that is said aloud, because it is wor
 
 from __future__ import annotations
 
+import copy
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from fastpose.errors import UserError
+from fastpose.nn.frozen import Convolution, Layer, MaxPool, Rectifier, SideBySide, run
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -24,17 +28,13 @@ _FIRES |= {11: (64, 256), 12: (64, 256)}
 
 
 class Fire(nn.Module):
-    """SqueezeNet's module: squeeze to few channels, expand by 1x1 and 3x3 side by side."""
+    """SqueezeNet's module: squeeze to few channels, ReLU, expand by 1x1 and 3x3, ReLU."""
 
     def __init__(self, in_channels: int, squeeze: int, expand: int) -> None:
         super().__init__()
         self.squeeze = nn.Conv2d(in_channels, squeeze, 1)
         self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
         self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = torch.relu(self.squeeze(x))
-        return torch.relu(torch.cat((self.expand1x1(x), self.expand3x3(x)), dim=1))
 
 
 def _vgg19(relu: bool) -> tuple[nn.Sequential, tuple[int, ...]]:
@@ -123,6 +123,8 @@ class FeatureNetwork(nn.Module):
             )
         else:
             self._load(Path(weights))
+        self._chains: dict[tuple[torch.dtype, torch.device], Chain] = {}
+        self._versions: list[int] = []
         self.requires_grad_(False)
         self.eval()
 
@@ -146,19 +148,114 @@ class FeatureNetwork(nn.Module):
         """Stays in evaluation mode: it is frozen."""
         return super().train(False)
 
+    def _apply(self, fn: Any, recurse: bool = True) -> FeatureNetwork:
+        self._chains.clear()
+        return super()._apply(fn, recurse)
+
+    def _chain(self, dtype: torch.dtype, device: torch.device) -> Chain:
+        """The layers with weights of their own in ``dtype``; made anew where the weights change."""
+        versions = [p._version for p in self.parameters()]
+        if versions != self._versions:
+            self._chains.clear()
+            self._versions = versions
+        if (dtype, device) not in self._chains:
+            self._chains[dtype, device] = _make_chain(self, dtype, device)
+        return self._chains[dtype, device]
+
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Input standardised by the ImageNet mean and deviation, then one tensor for each tap.
 
         Args:
             x: (B, 3, H, W) in [-1, 1].
         """
-        x = ((x + 1) / 2 - self.mean) / self.std
-        out = [x]
-        for index, layer in enumerate(self.features):
-            x = layer(x)
-            if index in self.taps:
-                out.append(x)
-        return out
+        return self.compare(x, x[:0])[0]
+
+    def compare(
+        self, image: torch.Tensor, target: torch.Tensor
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Features of both, computed in one batch; the target's get no gradient, at no cost.
+
+        Under autocast in its type, from weights that were cast once; otherwise in the image's.
+
+        Args:
+            image: (B, 3, H, W) in [-1, 1].
+            target: (C, 3, H, W) in [-1, 1].
+        """
+        kind = image.device.type
+        narrow = torch.is_autocast_enabled(kind)
+        dtype = torch.get_autocast_dtype(kind) if narrow else image.dtype
+        with torch.no_grad():
+            chain = self._chain(dtype, image.device)
+        features, targets = run(
+            chain.layers, chain.taps, with_ones(image, dtype), with_ones(target.detach(), dtype)
+        )
+        scale, offset = (t.to(image.device, image.dtype) for t in (chain.scale, chain.offset))
+        standard = torch.addcmul(offset, image, scale)
+        return [standard, *features], [torch.addcmul(offset, target.detach(), scale), *targets]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What computes the features in one type on one device.
+
+    Attributes:
+        layers: of which the first takes pictures with a fourth channel of ones.
+        taps: the numbers of the layers whose outputs are features.
+        scale, offset: (1, 3, 1, 1) float64; pictures in [-1, 1] times scale plus offset are
+            standardised.
+    """
+
+    layers: list[Layer]
+    taps: list[int]
+    scale: torch.Tensor
+    offset: torch.Tensor
+
+
+def with_ones(images: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """(B, 4, H, W) in channels-last ``dtype`` of pictures (B, 3, H, W): a fourth channel of 1."""
+    images = images.to(dtype, memory_format=torch.channels_last)
+    return nn.functional.pad(images, (0, 0, 0, 0, 0, 1), value=1.0)
+
+
+def _make_chain(network: FeatureNetwork, dtype: torch.dtype, device: torch.device) -> Chain:
+    scale = 0.5 / network.std.double()
+    offset = (0.5 - network.mean.double()) / network.std.double()
+    layers: list[Layer] = []
+    taps: list[int] = []
+    for index, layer in enumerate(network.features):
+        if isinstance(layer, nn.Conv2d):
+            if index == 0:
+                layer = _standardising(layer, scale, offset)
+            layers.append(Convolution(layer, dtype, device))
+        elif isinstance(layer, Fire):
+            expand = (layer.expand1x1, layer.expand3x3)
+            layers += [
+                Convolution(layer.squeeze, dtype, device),
+                Rectifier(inplace=True),
+                SideBySide(*(Convolution(conv, dtype, device) for conv in expand)),
+                Rectifier(inplace=True),
+            ]
+        elif isinstance(layer, nn.MaxPool2d):
+            layers.append(MaxPool(layer))
+        elif isinstance(layer, nn.ReLU):
+            layers.append(Rectifier(inplace=index - 1 not in network.taps))
+        if index in network.taps:
+            taps.append(len(layers) - 1)
+    return Chain(layers, taps, scale, offset)
+
+
+def _standardising(conv: nn.Conv2d, scale: torch.Tensor, offset: torch.Tensor) -> nn.Conv2d:
+    """``conv`` of standardised pictures, as one of pictures with a fourth channel of ones.
+
+    The offset cannot go into the bias: at the border, where ``conv`` finds the zeros around a
+    standardised picture, it does not count. Zeros around the ones say the same.
+    """
+    wide = conv.weight.double()
+    ones = (wide * offset).sum(dim=1, keepdim=True)
+    folded = copy.copy(conv)
+    folded._parameters = dict(conv._parameters)
+    folded.weight = nn.Parameter(torch.cat((wide * scale, ones), dim=1), requires_grad=False)
+    return folded
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

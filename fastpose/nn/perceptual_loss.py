@@ -67,11 +67,11 @@ class PerceptualLoss(nn.Module):
                 mean over the batch (at least 1e-8). None: all alike.
         """
         network = self._network[0].to(image.device)
-        with torch.no_grad():
-            targets = network(target)
-            if weight is not None:
+        features, targets = network.compare(image, target)
+        if weight is not None:
+            with torch.no_grad():
                 weight = weight / self.across.mean(weight.mean()).clamp_min(1e-8)
-        features, update = network(image), self.training
+        update = self.training
         if update and self.across.processes > 1:
             self._update_together(features, targets, weight)
             update = False

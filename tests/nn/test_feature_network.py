@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from fastpose.errors import UserError
-from fastpose.nn.feature_network import FeatureNetwork, read_weights
+from fastpose.nn.feature_network import FeatureNetwork, Fire, read_weights
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +106,127 @@ def test_copies_share_the_frozen_network(random_network: FeatureNetwork) -> None
     import copy
 
     assert copy.deepcopy(random_network) is random_network
+
+
+NETWORKS = ("vgg19", "vgg19 without ReLU", "squeezenet1_1", "random")
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> FeatureNetwork:
+    name, *_ = request.param.split()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if name == "random":
+            return FeatureNetwork(name)
+        file = tmp_path_factory.mktemp(name) / "weights.safetensors"
+        torch.manual_seed(0)
+        save_file(weights_of(name), file)
+        return FeatureNetwork(name, file, relu=request.param == name)
+
+
+def plain(network: FeatureNetwork, x: torch.Tensor) -> list[torch.Tensor]:
+    """The features as one would write them down."""
+    x = ((x + 1) / 2 - network.mean) / network.std
+    found = [x]
+    for index, layer in enumerate(network.features):
+        if isinstance(layer, Fire):
+            x = layer.squeeze(x).relu()
+            x = torch.cat((layer.expand1x1(x), layer.expand3x3(x)), dim=1).relu()
+        else:
+            x = layer(x)
+        if index in network.taps:
+            found.append(x)
+    return found
+
+
+def pictures(count: int, dtype: torch.dtype, height: int = 17, width: int = 20) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(count)
+    return torch.rand(count, 3, height, width, generator=generator, dtype=dtype) * 2 - 1
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), [(torch.float64, 1e-12), (torch.float32, 2e-5)])
+def test_it_is_the_plain_network(
+    network: FeatureNetwork, dtype: torch.dtype, rounding: float
+) -> None:
+    network.to(dtype)
+    x, target = pictures(1, dtype).requires_grad_(), pictures(2, dtype)
+    wanted, of_target = plain(network, x), plain(network, target)
+    features, targets = network.compare(x, target)
+    for found, expected in zip([*features, *targets], [*wanted, *of_target], strict=True):
+        scale = float(expected.detach().abs().max())
+        assert float((found - expected).detach().abs().max()) < rounding * scale
+    weights = [torch.randn_like(f) for f in wanted]
+    (expected,) = torch.autograd.grad(wanted, x, weights)
+    (found,) = torch.autograd.grad(features, x, weights)
+    assert float((found - expected).abs().max()) < rounding * float(expected.abs().max())
+    for alone, together in zip(network(x), features, strict=True):
+        scale = float(together.detach().abs().max())
+        assert float((alone - together).detach().abs().max()) < rounding * scale
+
+
+@pytest.mark.parametrize("tap", range(6))
+def test_a_gradient_may_come_from_any_one_layer(random_network: FeatureNetwork, tap: int) -> None:
+    x = pictures(2, torch.float32).requires_grad_()
+    (expected,) = torch.autograd.grad(plain(random_network, x)[tap].square().sum(), x)
+    (found,) = torch.autograd.grad(random_network(x)[tap].square().sum(), x)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_targets_get_no_gradient(random_network: FeatureNetwork) -> None:
+    x, target = pictures(1, torch.float32), pictures(2, torch.float32).requires_grad_()
+    features, targets = random_network.compare(x.requires_grad_(), target)
+    assert all(f.requires_grad for f in features)
+    assert not any(t.requires_grad for t in targets)
+
+
+def test_under_autocast_it_errs_as_the_plain_network_does(network: FeatureNetwork) -> None:
+    network.float()
+    x = pictures(2, torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow, casting = network(x), plain(network, x)
+    exact = plain(network.double(), x.double())
+    assert narrow[0].dtype == torch.float32
+    for found, other, wanted in zip(narrow[1:], casting[1:], exact[1:], strict=True):
+        assert found.dtype == torch.bfloat16
+        allowed = 2 * float((other - wanted).square().mean().sqrt())
+        assert float((found - wanted).square().mean().sqrt()) < allowed
+
+
+def test_weights_are_cast_once_and_again_only_when_they_change() -> None:
+    with pytest.warns(UserWarning):
+        network = FeatureNetwork("random")
+    x = pictures(1, torch.float32)
+
+    def chain() -> object:
+        with torch.autocast("cpu", torch.bfloat16):
+            network(x)
+        return network._chains[torch.bfloat16, x.device]
+
+    first, before = chain(), network(x)[1]
+    assert chain() is first and len(network._chains) == 2
+    assert not any(key.startswith("_") for key in network.state_dict())
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+    state = {k: v * 2 if "weight" in k else v for k, v in network.state_dict().items()}
+    network.load_state_dict(state)
+    assert chain() is not first
+    torch.testing.assert_close(network(x)[1], 2 * before)
+    second = chain()
+    network.double()
+    assert chain() is not second
+    assert network(x.double())[1].dtype == torch.float64
+
+
+def test_nothing_after_the_last_feature_is_computed(network: FeatureNetwork) -> None:
+    network.float()(pictures(1, torch.float32))
+    (chain,) = network._chains.values()
+    assert chain.taps[-1] == len(chain.layers) - 1
+
+
+def test_the_gradient_has_none_of_its_own(random_network: FeatureNetwork) -> None:
+    x = pictures(1, torch.float32).requires_grad_()
+    value = random_network(x)[1].square().sum()
+    (grad,) = torch.autograd.grad(value, x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        grad.sum().backward()
