@@ -67,6 +67,7 @@ class Given:
         box: (N,4) boxes of people; None: unknown.
         source_scale: (N,) pixels of the video in a pixel of the picture; None: unknown.
         label: where all this is from, for messages.
+        notes: what to say of how the predictions were made.
         picture: see ``Cases``.
     """
 
@@ -84,6 +85,7 @@ class Given:
     box: np.ndarray | None
     source_scale: np.ndarray | None
     label: str
+    notes: tuple[str, ...] = ()
     picture: Picture | None = None
 
 
@@ -123,7 +125,7 @@ def choose(given: Given, protocol: Protocol, wanted: Sequence[str] | None = None
         activity,
         given.names[frames],
         _sizes(given, protocol, frames, truth, visible, skeleton),
-        notes + more,
+        given.notes + notes + more,
         None if picture is None else lambda i: picture(int(frames[i])),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastpose.evaluation.cases import Cases
-from fastpose.evaluation.metrics.correct_points import correct_joints, detection_curve
+from fastpose.evaluation.metrics.correct_points import correct_on_average, detection_curve
 from fastpose.evaluation.metrics.distances import frame_means, joint_distances, mean_over_frames
 from fastpose.evaluation.metrics.pictures import signal_to_noise, structural_similarity
 from fastpose.evaluation.metrics.positions3d import Alignment, align
@@ -22,7 +22,7 @@ def joint_values(cases: Cases, measure: Measure, root: str | None = None) -> np.
     size = cases.sizes[measure.size]
     if measure.kind == "distance":
         return measure.factor * (distances / size[:, None]) ** measure.power
-    return correct_joints(distances, size, measure.thresholds).mean(axis=0)
+    return correct_on_average(distances, size, measure.thresholds)
 
 
 def aligned_distances(

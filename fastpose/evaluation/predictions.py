@@ -3,7 +3,7 @@
 A file of predictions is an npz, whoever made it:
 
 =====================  ========================================================================
-``predicted``          (N,K1,2) pixels, or (N,K1,3) metres
+``predicted``          (N,K1,2) pixels, or (N,K1,3) metres in camera space: x right, y down
 ``truth``              (N,K2,2 or 3) in the same unit
 ``joint_names``        (K2,) of ``truth``, and of ``predicted`` unless it has names of its own
 ``predicted_names``    (K1,) optional
@@ -116,6 +116,9 @@ def read_predictions(
         box=_boxes(data, count, path),
         source_scale=_per_frame(data, "source_scale", count, path),
         label=str(path),
+        notes=()
+        if regress is None
+        else (f"joints come from landmarks by the linear map '{regress.name}' ({regress.source})",),
     )
 
 

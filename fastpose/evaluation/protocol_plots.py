@@ -26,6 +26,7 @@ def write_plots(folder: Path, cases: Cases, report: ProtocolReport) -> list[str]
             title=f"{protocol.name}: joints within a distance",
             x_label=protocol.curve.label,
             y_label="% of joints",
+            y_top=100.0,
         )
         write_image(folder / CURVE, chart)
         written.append(CURVE)

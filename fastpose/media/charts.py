@@ -29,6 +29,7 @@ def line_chart(
     title: str,
     x_label: str,
     y_label: str,
+    y_top: float | None = None,
     size: tuple[int, int] = (720, 480),
 ) -> Image:
     """Curves of (x, y) points by name; values that are not finite leave a gap.
@@ -38,6 +39,7 @@ def line_chart(
         title: above the chart.
         x_label: below it.
         y_label: at its top left.
+        y_top: where the axis of y ends; None: at the largest value.
         size: (width, height) in pixels.
 
     Raises:
@@ -53,15 +55,16 @@ def line_chart(
             )
     box = (64, 60 + 18 * len(lines), size[0] - 24, size[1] - 48)
     chart, to_x, to_y = _axes(
-        [x for x, _ in lines.values()], [y for _, y in lines.values()], box, size, title
+        [x for x, _ in lines.values()], [y for _, y in lines.values()], y_top, box, size, title
     )
     chart = _labels(chart, box, x_label, y_label, list(lines))
-    for (x, y), colour in zip(lines.values(), _cycle(len(lines)), strict=True):
+    for at, ((x, y), colour) in enumerate(zip(lines.values(), _cycle(len(lines)), strict=True)):
+        wide = 2.2 + 2.0 * (len(lines) - 1 - at)  # a curve under another one still shows
         shown = np.isfinite(x) & np.isfinite(y)
         places = [(to_x(a), to_y(b)) if s else None for a, b, s in zip(x, y, shown, strict=True)]
         for start, end in zip(places, [*places[1:], None], strict=True):
             if start is not None:  # a point between two gaps is a dot
-                draw_line(chart, start, end or start, colour, 2.2)
+                draw_line(chart, start, end or start, colour, wide)
     return chart
 
 
@@ -130,6 +133,7 @@ def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
 def _axes(
     xs: Sequence[NDArray[np.float64]],
     ys: Sequence[NDArray[np.float64]],
+    y_top: float | None,
     box: tuple[int, int, int, int],
     size: tuple[int, int],
     title: str,
@@ -141,7 +145,7 @@ def _axes(
         raise ValueError("series must hold at least one finite point")
     left, top, right, bottom = box
     low_x, high_x = float(x.min()), float(x.max()) if x.max() > x.min() else float(x.min()) + 1
-    low_y, high_y = min(0.0, float(y.min())), max(float(y.max()), 1e-9)
+    low_y, high_y = min(0.0, float(y.min())), y_top or max(float(y.max()), 1e-9)
     high_y = high_y if high_y > low_y else low_y + 1
 
     def to_x(value: float) -> float:

@@ -142,6 +142,32 @@ def test_chosen_joints_are_said(file) -> None:
     assert line.split("│")[8].strip() == "-"
 
 
+def test_landmarks_are_scored_through_a_linear_map(tmp_path) -> None:
+    """Points that are twice the joints and in another order: right after the map, once fitted."""
+    rng = np.random.default_rng(0)
+    names = ("l_eye", "r_eye", "nose", "l_mouth", "r_mouth")
+    train, truth = rng.uniform(0, 64, (2, 40, 5, 2))
+    truth[:, 0] = truth[:, 1] + (12, 16)  # eyes 20 pixels apart
+    landmarks = 2 * truth[:, ::-1]
+    landmarks[:, 2] += (6, 8)  # the nose's landmark is off, by 5 pixels after the map
+    np.savez(
+        tmp_path / "p.npz",
+        landmarks=landmarks,
+        truth=truth,
+        joint_names=names,
+        side=64,
+        train_landmarks=2 * train[:, ::-1],
+        train_truth=train,
+    )
+    report = evaluate_protocol(tmp_path / "p.npz", "mafl", regress="imm")
+    assert report.value("% of eyes") == pytest.approx(100 * 5 / 5 / 20)  # one point of five
+    assert report.joint_errors[OURS]["nose"] == pytest.approx(25)
+    assert report.joint_errors[OURS]["l_eye"] == pytest.approx(0, abs=1e-9)
+    assert "linear map 'imm'" in report.notes[0]
+    with pytest.raises(UserError, match="has landmarks without names; say how to fit"):
+        evaluate_protocol(tmp_path / "p.npz", "mafl")
+
+
 def test_the_plan() -> None:
     plan = describe_protocol_plan("run", "infants", "out")
     assert plan == (

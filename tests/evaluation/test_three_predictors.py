@@ -66,7 +66,6 @@ IN_PICTURES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     # eyes are 20 pixels apart; 4 of 5 points have a side
     "mafl": ({"% of eyes": 25}, {"% of eyes": 80}),
 }
-SIDED = {"simplified-human36m": 26, "human36m": 12, "infants": 12}
 
 
 def _upright(skeleton: Skeleton) -> np.ndarray:

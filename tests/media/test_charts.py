@@ -28,6 +28,16 @@ def test_a_rising_and_a_falling_curve() -> None:
     assert up[:, 0].min() < 70 and up[:, 0].max() > 690
 
 
+def test_equal_curves_both_show_and_the_axis_may_end_higher() -> None:
+    curve = ([0.0, 1.0], [40.0, 40.0])
+    chart = line_chart({"a": curve, "b": curve}, title="", x_label="", y_label="", y_top=100)
+    below, above = _pixels(chart[96:], 0), _pixels(chart[96:], 1)
+    assert len(below) > 500 and len(above) > 500
+    assert below[:, 1].min() < above[:, 1].min()
+    height = 480 - 48 - 96  # of the axis
+    assert np.median(above[:, 1]) == pytest.approx(0.6 * height, abs=2)
+
+
 def test_a_gap_where_nothing_is_known() -> None:
     x, y = [0.0, 1.0, 2.0, 3.0], [1.0, 1.0, np.nan, 1.0]
     chart = line_chart({"a": (x, y)}, title="", x_label="", y_label="")

@@ -22,7 +22,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastpose.evaluation.metrics.distances import PERCENT, check_pair, check_sizes, check_visible
+from fastpose.evaluation.metrics.distances import (
+    PERCENT,
+    check_pair,
+    check_sizes,
+    check_visible,
+    mean_over_frames,
+)
 from fastpose.skeletons import Skeleton
 
 # 31 thresholds, 0 to 150 mm in steps of 5: the area under the curve of 3D-PCK is their mean.
@@ -30,42 +36,69 @@ THRESHOLDS_3D = tuple(i * 0.005 for i in range(31))
 THRESHOLD_3D = 0.15
 
 
-def correct_joints(distances: ArrayLike, sizes: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
-    """Which joints are correct at each threshold.
+def correct_joints(distances: ArrayLike, sizes: ArrayLike, threshold: float) -> np.ndarray:
+    """Which joints are correct.
 
     Args:
         distances: (N,K), as of ``joint_distances``, NaN where a joint does not count.
         sizes: one number or (N,), in the same unit; NaN where the size of a frame is unknown.
-        thresholds: (T,) in sizes, at least 0.
+        threshold: in sizes, at least 0.
 
     Returns:
-        (T,N,K) float64, 0 or 100; NaN where the distance or the size is NaN.
+        (N,K) float64, 0 or 100; NaN where the distance or the size is NaN.
     """
-    apart = np.asarray(distances, np.float64)
-    if apart.ndim != 2 or (apart < 0).any():
-        raise ValueError(f"distances must be (N,K) and at least 0, got shape {apart.shape}")
-    steps = np.asarray(thresholds, np.float64)
-    if steps.ndim != 1 or not len(steps) or not (steps >= 0).all():
-        raise ValueError(f"thresholds must be (T,) and at least 0, got {thresholds!r}")
-    # A billionth of the size absorbs the rounding of distances that equal their limit, 0 included.
-    limits = (steps[:, None] + 1e-9) * check_sizes("sizes", sizes, len(apart))
-    with np.errstate(invalid="ignore"):
-        correct = apart <= limits[..., None]
-    unknown = np.isnan(apart) | np.isnan(limits[..., None])
-    return np.where(unknown, np.nan, PERCENT * correct)
+    apart, limits = _checked(distances, sizes)
+    return _correct(apart, limits, threshold)
 
 
 def detection_curve(distances: ArrayLike, sizes: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
     """(T,) percent of the joints that are correct, over all frames and joints alike.
 
-    Arguments as of :func:`correct_joints`; NaN where no joint counts.
+    Args:
+        distances: (N,K), as of :func:`correct_joints`.
+        sizes: one number or (N,), as of :func:`correct_joints`.
+        thresholds: (T,) in sizes, at least 0.
+
+    Returns:
+        (T,) float64, NaN where no joint counts.
     """
-    correct = correct_joints(distances, sizes, thresholds)
-    correct = correct.reshape(len(correct), -1)
-    counted = ~np.isnan(correct[0])
-    if not counted.any():
-        return np.full(len(correct), np.nan)
-    return correct[:, counted].mean(axis=1)
+    apart, size = _checked(distances, sizes)
+    steps = np.asarray(thresholds, np.float64)
+    if steps.ndim != 1 or not len(steps):
+        raise ValueError(f"thresholds must be (T,) with T > 0, got {thresholds!r}")
+    return np.array([mean_over_frames(_correct(apart, size, step).ravel()) for step in steps])
+
+
+def correct_on_average(distances: ArrayLike, sizes: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
+    """(N,K) mean of :func:`correct_joints` over the thresholds: each joint's area under the curve.
+
+    Arguments as of :func:`detection_curve`.
+    """
+    apart, size = _checked(distances, sizes)
+    steps = np.asarray(thresholds, np.float64)
+    if steps.ndim != 1 or not len(steps):
+        raise ValueError(f"thresholds must be (T,) with T > 0, got {thresholds!r}")
+    total = np.zeros(apart.shape)
+    for step in steps:
+        total += _correct(apart, size, step)
+    return total / len(steps)
+
+
+def _checked(distances: ArrayLike, sizes: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    apart = np.asarray(distances, np.float64)
+    if apart.ndim != 2 or (apart < 0).any():
+        raise ValueError(f"distances must be (N,K) and at least 0, got shape {apart.shape}")
+    return apart, check_sizes("sizes", sizes, len(apart))[:, None]
+
+
+def _correct(apart: np.ndarray, size: np.ndarray, threshold: float) -> np.ndarray:
+    if not threshold >= 0:
+        raise ValueError(f"thresholds must be at least 0, got {threshold!r}")
+    # A billionth of the size absorbs the rounding of distances that equal their limit, 0 included.
+    limit = (threshold + 1e-9) * size
+    with np.errstate(invalid="ignore"):
+        correct = PERCENT * (apart <= limit)
+    return np.where(np.isnan(apart) | np.isnan(limit), np.nan, correct)
 
 
 def area_under_curve(shares: ArrayLike) -> float:

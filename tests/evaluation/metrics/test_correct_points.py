@@ -11,6 +11,7 @@ from fastpose.evaluation.metrics.correct_points import (
     area_under_curve,
     box_sizes,
     correct_joints,
+    correct_on_average,
     detection_curve,
     even_thresholds,
     head_sizes,
@@ -26,8 +27,10 @@ def test_a_curve_by_hand() -> None:
     sizes = np.array([10.0, 100.0])  # in sizes: .1 .2 - / .1 .3 .4
     curve = detection_curve(distances, sizes, [0, 0.1, 0.2, 0.3, 0.35, 0.4])
     assert curve.tolist() == [0, 40, 60, 80, 80, 100]
-    correct = correct_joints(distances, sizes, [0.25])
-    assert np.array_equal(correct, [[[100, 100, NAN], [100, 0, 0]]], equal_nan=True)
+    correct = correct_joints(distances, sizes, 0.25)
+    assert np.array_equal(correct, [[100, 100, NAN], [100, 0, 0]], equal_nan=True)
+    mean = correct_on_average(distances, sizes, [0.15, 0.25, 0.3, 0.4])
+    assert np.array_equal(mean, [[100, 75, NAN], [100, 50, 25]], equal_nan=True)
     assert area_under_curve(curve) == pytest.approx(60)
 
 
@@ -82,12 +85,14 @@ def test_sizes_of_people() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: correct_joints(np.zeros(3), 1, [1]), r"distances must be \(N,K\)"),
-        (lambda: correct_joints([[-1.0]], 1, [1]), "at least 0"),
-        (lambda: correct_joints([[1.0]], 0, [1]), "sizes must be positive"),
-        (lambda: correct_joints([[1.0]], [1, 2], [1]), "sizes must be a number or"),
-        (lambda: correct_joints([[1.0]], 1, []), r"thresholds must be \(T,\)"),
-        (lambda: correct_joints([[1.0]], 1, [-0.1]), r"thresholds must be \(T,\)"),
+        (lambda: correct_joints(np.zeros(3), 1, 1), r"distances must be \(N,K\)"),
+        (lambda: correct_joints([[-1.0]], 1, 1), "at least 0"),
+        (lambda: correct_joints([[1.0]], 0, 1), "sizes must be positive"),
+        (lambda: correct_joints([[1.0]], [1, 2], 1), "sizes must be a number or"),
+        (lambda: correct_joints([[1.0]], 1, -0.1), "thresholds must be at least 0, got -0.1"),
+        (lambda: detection_curve([[1.0]], 1, []), r"thresholds must be \(T,\)"),
+        (lambda: detection_curve([[1.0]], 1, [NAN]), "thresholds must be at least 0, got"),
+        (lambda: correct_on_average([[1.0]], 1, []), r"thresholds must be \(T,\)"),
         (lambda: area_under_curve([]), r"shares must be \(T,\)"),
         (lambda: head_sizes([1, 2, 3, 4]), r"boxes must be \(N,4\)"),
         (lambda: box_sizes(np.zeros((1, 2, 2)), measure="area"), "measure must be"),
