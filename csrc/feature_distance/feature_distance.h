@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "common/dispatch.h"
+#include "common/host_device.h"
 #include "common/image.h"
 
 namespace fastpose::features {
@@ -43,7 +44,7 @@ struct Distance {
 
 // Whether a layer's slopes can be multiplied by their factor where they are formed. It depends on
 // the sums if the running mean moves; and float16 could not hold small products, see reference.py.
-inline bool is_known_ahead(const Distance& distance, int l) {
+FASTPOSE_HD bool is_known_ahead(const Distance& distance, int l) {
   return !distance.update && distance.layer[l].element != Element::float16;
 }
 

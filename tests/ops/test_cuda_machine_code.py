@@ -56,6 +56,9 @@ REGISTERS = {
     "structural_similarity_finish_kernel<": 64,
     "structural_similarity_backward_kernel<": 32,
     "structural_similarity_backward_strided_kernel<": 64,
+    "feature_distance_forward_kernel<": 64,
+    "feature_distance_backward_kernel<": 64,
+    "feature_distance_(finish|weights)_kernel<": 32,
 }
 # Instructions that one limb may cost one pixel in float32, in the loop that tries limbs.
 INSTRUCTIONS = {
@@ -80,6 +83,7 @@ MOVES = {
     r"structural_similarity_forward_kernel<float, .*, float>": r"LDG\.E\.128",
     r"structural_similarity_forward_kernel<float, .*, __\w+>": r"LDG\.E\.64",
     r"structural_similarity_backward_kernel<": r"STG\.E\.128",
+    r"feature_distance_(for|back)ward_kernel<": r"(LD|ST)G\.E\.128",
 }
 # Instructions that a pixel may cost in the loop of Gaussians at an angle, with an exponential each.
 PER_PIXEL = {
