@@ -38,7 +38,7 @@ def test_types_and_memory_formats(dtype: torch.dtype, channels_last: bool, joint
 
 
 @pytest.mark.parametrize("joint", [False, True])
-@pytest.mark.parametrize("size", [(3, 300), (90, 260), (200, 2)])
+@pytest.mark.parametrize("size", [(3, 300), (9, 260), (200, 2)])
 def test_more_than_a_tile(size: tuple[int, int], joint: bool) -> None:
     assert_as_exact(random_maps(2, (1, 2, *size), joint=joint), kernels)
 
