@@ -2,8 +2,6 @@
 // gradients.
 #include "feature_distance/feature_distance.h"
 
-#include <vector>
-
 #include "common/elements.h"
 #include "feature_distance/math.h"
 
@@ -35,14 +33,14 @@ void add_rows(const Scalar<V>* mask, int first, int last, int width, Scalar<V>* 
 }
 
 template <typename V>
-void average(const Distance& distance, const Layer& layer, int64_t image, Scalar<V>* weights) {
+void average(const Distance& distance, const Layer& layer, int64_t image, Scalar<V>* sums,
+             Scalar<V>* weights) {
   using T = Scalar<V>;
   const int rows = distance.mask_height, columns = distance.mask_width;
   const T* mask = static_cast<const T*>(distance.mask) + image * rows * columns;
-  std::vector<T> sums(columns);
   for (int i = 0; i < layer.height; ++i) {
     const int top = first_of(i, rows, layer.height), bottom = last_of(i, rows, layer.height);
-    add_rows<V>(mask, top, bottom, columns, sums.data());
+    add_rows<V>(mask, top, bottom, columns, sums);
     for (int j = 0; j < layer.width; ++j) {
       const int left = first_of(j, columns, layer.width), right = last_of(j, columns, layer.width);
       T sum = sums[left];
@@ -143,12 +141,15 @@ void forward(const Layer& layer, int64_t numel, const void* weights, double fact
 }  // namespace
 
 void feature_distance_weights(const Distance& distance, const Layer& layer, void* weights,
-                              int64_t first, int64_t last) {
+                              void* rows, int64_t first, int64_t last) {
+  const auto run = [&]<typename V>(int64_t image) {
+    using T = Scalar<V>;
+    average<V>(distance, layer, image, static_cast<T*>(rows) + image * distance.mask_width,
+               static_cast<T*>(weights) + image * layer.pixels());
+  };
   for (int64_t image = first; image < last; ++image) {
-    const int64_t at = image * layer.pixels();
-    distance.is_double
-        ? average<Plain<double>>(distance, layer, image, static_cast<double*>(weights) + at)
-        : average<Floats>(distance, layer, image, static_cast<float*>(weights) + at);
+    distance.is_double ? run.template operator()<Plain<double>>(image)
+                       : run.template operator()<Floats>(image);
   }
 }
 

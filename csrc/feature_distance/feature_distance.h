@@ -60,9 +60,11 @@ constexpr int kPastTheEnd = 16;  // numbers behind a layer's weights that vector
 
 namespace fastpose {
 
-// Averages the mask of images [first, last) down to the size of `layer`: (batch, pixels) T.
+// Averages the mask of images [first, last) down to the size of `layer`: (batch, pixels) T. `rows`
+// is memory for that, (batch, mask_width) T.
 FASTPOSE_DECLARE_CPU(void, feature_distance_weights, const features::Distance& distance,
-                     const features::Layer& layer, void* weights, int64_t first, int64_t last)
+                     const features::Layer& layer, void* weights, void* rows, int64_t first,
+                     int64_t last)
 
 // Sums the distances in tasks [first, last) of a layer, one sum for each task, and writes its
 // gradient, if wanted, times `factor`. `weights` are those of feature_distance_weights; null:

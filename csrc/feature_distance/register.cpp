@@ -58,9 +58,11 @@ std::vector<std::vector<T>> weights_of(const Distance& distance) {
     weights.emplace_back(distance.batch * distance.layer[l].pixels() + features::kPastTheEnd);
     images.add(distance.batch * distance.mask_height * distance.mask_width, distance.batch);
   }
+  std::vector<T> rows(images.total() * distance.mask_width);
   const auto kernel = FASTPOSE_CPU(feature_distance_weights);
   images.run([&](size_t l, int64_t first, int64_t last) {
-    kernel(distance, distance.layer[l], weights[l].data(), first, last);
+    T* own = rows.data() + images.begin(l) * distance.mask_width;
+    kernel(distance, distance.layer[l], weights[l].data(), own, first, last);
   });
   return weights;
 }
