@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,9 @@ class FramePairs:
         max_gap: Largest distance, in frames.
         by_frames: Whether a clip is drawn in proportion to its number of frames (every frame is
             then about equally likely) or every usable clip equally often.
+        order: "any": the target is before or after the other frame; "earlier": it is the earlier
+            one (or the same), as in the code of KeypointGAN (Jakab et al., CVPR 2020), which draws
+            clips equally often and gaps of 0 to 1000 frames.
 
     Raises:
         UserError: No clip has two frames that far apart, or the gaps contradict each other.
@@ -33,13 +38,16 @@ class FramePairs:
         min_gap: int = 0,
         max_gap: int = 1000,
         by_frames: bool = True,
+        order: Literal["any", "earlier"] = "any",
     ) -> None:
+        if order not in ("any", "earlier"):
+            raise UserError(f"frame pairs: order must be 'any' or 'earlier', not '{order}'")
         if min_gap < 0 or max_gap < max(min_gap, 1):
             raise UserError(
                 f"frame pairs: gaps of {min_gap} to {max_gap} frames make no pair; "
                 "min_gap must be at least 0 and max_gap at least 1 and no less than min_gap"
             )
-        self.store, self.min_gap, self.max_gap = store, min_gap, max_gap
+        self.store, self.min_gap, self.max_gap, self.order = store, min_gap, max_gap, order
         needed = max(min_gap, 1) + 1
         self._lengths = np.array([len(clip.frames) for clip in store.clips], dtype=np.int64)
         self.unusable = tuple(c.name for c in store.clips if len(c.frames) < needed)
@@ -59,7 +67,7 @@ class FramePairs:
         """Draws ``batch`` pairs; the same state of ``rng`` gives the same pairs.
 
         The target is uniform over the clip's frames that have a partner, the other frame uniform
-        over the partners within the gaps, before or after it.
+        over the partners within the gaps, on the sides that ``order`` allows.
 
         Args:
             batch: How many pairs are drawn.
@@ -75,18 +83,15 @@ class FramePairs:
         length = self._lengths[clips]
         first = self._targets(length, uniform[:, 1])
         second = self._partners(length, first, uniform[:, 2])
-        clips, first, second = clips[share], first[share], second[share]
-        frames = [self.store.clips[c].frames for c in clips]
-        size = self.store.size
-        target = np.empty((len(clips), size, size, 3), dtype=np.uint8)
-        other = np.empty_like(target)
-        for i, (clip, a, b) in enumerate(zip(frames, first, second, strict=True)):
-            target[i], other[i] = clip[a], clip[b]
-        return target, other, np.stack([clips, first], axis=1)
+        where = np.stack([clips, first], axis=1)[share]
+        partner = np.stack([clips, second], axis=1)[share]
+        return read_frames(self.store, where), read_frames(self.store, partner), where
 
     def _targets(
         self, length: NDArray[np.int64], uniform: NDArray[np.float64]
     ) -> NDArray[np.int64]:
+        if self.order == "earlier":
+            return np.minimum((uniform * (length - self.min_gap)).astype(np.int64), length - 1)
         # Frame t has a partner if t - gap >= 0 or t + gap < length; in a clip shorter than twice
         # the gap the frames in the middle have none.
         head = length - self.min_gap
@@ -98,6 +103,10 @@ class FramePairs:
     def _partners(
         self, length: NDArray[np.int64], first: NDArray[np.int64], uniform: NDArray[np.float64]
     ) -> NDArray[np.int64]:
+        if self.order == "earlier":
+            count = np.minimum(self.max_gap, length - 1 - first) - self.min_gap + 1
+            rank = np.minimum((uniform * count).astype(np.int64), count - 1)
+            return first + self.min_gap + rank
         before = np.clip(np.minimum(first, self.max_gap) - self.min_gap + 1, 0, None)
         after = np.clip(np.minimum(length - 1 - first, self.max_gap) - self.min_gap + 1, 0, None)
         if self.min_gap == 0:
@@ -107,3 +116,11 @@ class FramePairs:
         earlier = first - self.min_gap - rank
         later = first + max(self.min_gap, 1) + rank - before
         return np.where(rank < before, earlier, later)
+
+
+def read_frames(store: ClipStore, where: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The frames (N,S,S,3) at ``where`` (N,2): clip and frame."""
+    images = np.empty((len(where), store.size, store.size, 3), dtype=np.uint8)
+    for image, (clip, frame) in zip(images, where, strict=True):
+        image[:] = store.clips[clip].frames[frame]
+    return images

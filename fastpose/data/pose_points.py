@@ -1,35 +1,99 @@
-"""2D poses without pictures, read from label files."""
+"""2D poses without pictures, read from label files.
+
+*.npz    ``keypoints`` (N,K,2), or (N,K,3) with a score; ``joint_names`` (K,); optional
+         ``visible`` (N,K); from ``prepare --poses-only`` also ``size``, the side of the crops,
+         and ``dataset``, ``source`` (N,), ``source_frame`` (N,), where each pose comes from
+*.json   COCO keypoints: people's ``keypoints`` x, y, v
+*.csv    a row a pose, columns ``<joint>_x`` and ``<joint>_y``; empty or both 0: no label
+"""
 
 from __future__ import annotations
 
+import csv
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from fastpose.data.datasets.coco import keypoints_of, read_keypoints
 from fastpose.data.motion_capture.npz import load_arrays
 from fastpose.errors import UserError
 from fastpose.skeletons import Skeleton
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where N poses come from: a data set, and for each the source and its frame in there."""
+
+    dataset: str
+    source: np.ndarray
+    frame: np.ndarray
+
+
+@dataclass(frozen=True)
 class PointBank:
-    """N 2D poses: points (N,K,2), longer box side 1, box centred at 0; weights (N,) sum to one."""
+    """N 2D poses.
+
+    Attributes:
+        points: (N,K,2) longer box side 1, box centred at 0.
+        weights: (N,) how often each is drawn; they sum to one.
+        skeleton: Names the joints.
+        placed: (N,K,2) the same poses where they lie in their crops, normalised; None where the
+            crops are not known.
+        origin: Which frames they are of, where that is known.
+    """
 
     points: np.ndarray
     weights: np.ndarray
     skeleton: Skeleton
+    placed: np.ndarray | None = None
+    origin: Origin | None = None
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings the poses come from, 1 where that is not known."""
+        return 1 if self.origin is None else len(np.unique(self.origin.source))
+
+    def take(self, index: np.ndarray) -> PointBank:
+        """The poses ``index`` (n,), all equally likely."""
+        origin = self.origin
+        if origin is not None:
+            origin = replace(origin, source=origin.source[index], frame=origin.frame[index])
+        placed = None if self.placed is None else self.placed[index]
+        weights = np.full(len(index), 1.0 / max(len(index), 1))
+        return PointBank(self.points[index], weights, self.skeleton, placed, origin)
+
+    def balanced(self, balance: str) -> PointBank:
+        """All sources equally likely where ``balance`` is "clip" and they are known."""
+        if balance != "clip" or self.origin is None:
+            return self
+        _, group = np.unique(self.origin.source, return_inverse=True)
+        weights = 1.0 / np.bincount(group)[group]
+        return replace(self, weights=weights / weights.sum())
 
 
 def read_points(path: str | os.PathLike[str]) -> PointBank | None:
-    """The 2D poses of an npz: ``keypoints`` (N,K,2), ``joint_names`` (K,), optional ``visible``.
+    """The 2D poses of a file, see the module; poses with an unseen joint are left out.
 
-    Poses with an unseen joint are left out. None where the file holds no ``keypoints``.
+    None where the file is of another kind, such as motion capture.
+
+    Raises:
+        UserError: Damaged, wrong shapes, unpaired joint names, or no complete pose.
     """
     path = Path(path)
-    if path.suffix.lower() != ".npz" or not path.is_file():
+    if not path.is_file():
         return None
+    kind = path.suffix.lower()
+    if kind == ".json":
+        return _from_coco(path)
+    if kind == ".csv":
+        return _from_csv(path)
+    return _from_npz(path) if kind == ".npz" else None
+
+
+def _from_npz(path: Path) -> PointBank | None:
     data = load_arrays(path)
     if "keypoints" not in data:
         return None
@@ -47,10 +111,99 @@ def read_points(path: str | os.PathLike[str]) -> PointBank | None:
         raise UserError(f"{path}: visible must be {points.shape[:2]}, not {seen.shape}")
     if points.shape[2] == 3:  # the third column is a score
         seen = seen & (points[..., 2] > 0.4)
-    complete = seen.all(axis=1)
-    if not complete.any():
+    origin = None
+    if {"dataset", "source", "source_frame"} <= set(data):
+        origin = Origin(str(data["dataset"]), data["source"], data["source_frame"])
+        if not len(origin.source) == len(origin.frame) == len(points):
+            raise UserError(f"{path}: source and source_frame must be ({len(points)},)")
+    size = int(data["size"]) if "size" in data else None
+    return _complete(path, points[..., :2], seen, names, size, origin)
+
+
+def _from_coco(path: Path) -> PointBank:
+    _, people, names = read_keypoints(path)
+    rows = [keypoints_of(person) for group in people.values() for person in group]
+    rows = [row for row in rows if row[0].shape == (len(names), 2)]
+    if not rows:
+        raise UserError(f"{path}: labels nobody with the {len(names)} joints it names")
+    points = np.stack([points for points, _ in rows]).astype(np.float32)
+    return _complete(path, points, np.stack([seen for _, seen in rows]), names)
+
+
+def _from_csv(path: Path) -> PointBank:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = list(reader.fieldnames or [])
+            names = [c[:-2] for c in columns if c.endswith("_x") and f"{c[:-2]}_y" in columns]
+            if not names:
+                raise UserError(
+                    f"{path}: has no columns <joint>_x and <joint>_y; name the joints so"
+                )
+            points = [
+                [[float(row[f"{n}_{axis}"] or 0) for axis in "xy"] for n in names] for row in reader
+            ]
+    except (UnicodeDecodeError, csv.Error, ValueError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: is not a CSV of joints ({str(error)[:60]})") from None
+    array = np.array(points, np.float32).reshape(-1, len(names), 2)
+    return _complete(path, array, (array != 0).any(axis=-1), names)
+
+
+def _complete(
+    path: Path,
+    points: np.ndarray,
+    seen: np.ndarray,
+    names: list[str],
+    size: int | None = None,
+    origin: Origin | None = None,
+) -> PointBank:
+    complete = np.flatnonzero(seen.all(axis=1))
+    if not len(complete):
         raise UserError(f"{path}: every pose has an unseen joint; give poses with all joints seen")
-    return make_point_bank(points[complete, :, :2], named_joints(names, path), str(path))
+    bank = make_point_bank(points[complete], named_joints(names, path), str(path))
+    # A pose whose joints all lie on one point is dropped there, too.
+    spread = np.ptp(points[complete], axis=1).max(axis=-1) > 0
+    complete = complete[spread]
+    if size is not None:
+        if size < 2:
+            raise UserError(f"{path}: size must be the side of the crops in pixels, not {size}")
+        bank = replace(bank, placed=points[complete] * (2.0 / (size - 1)) - 1.0)
+    if origin is not None:
+        origin = replace(origin, source=origin.source[complete], frame=origin.frame[complete])
+    return replace(bank, origin=origin)
+
+
+def join_banks(banks: Sequence[PointBank]) -> PointBank:
+    """All poses of several files; UserError where their joints differ.
+
+    Each file keeps its share by the number of its poses. Places and origins are kept where all
+    have them, the latter of one data set.
+    """
+    first = banks[0]
+    if len(banks) == 1:
+        return first
+    for bank in banks[1:]:
+        if bank.skeleton.joints != first.skeleton.joints:
+            raise UserError(
+                f"{bank.skeleton.name}: its joints are not those of {first.skeleton.name}; give "
+                "files with the same joints"
+            )
+    points = np.concatenate([bank.points for bank in banks])
+    placed = [bank.placed for bank in banks if bank.placed is not None]
+    origins = [bank.origin for bank in banks if bank.origin is not None]
+    origin = None
+    if len(origins) == len(banks) and len({o.dataset for o in origins}) == 1:
+        source = np.concatenate([o.source for o in origins])
+        origin = Origin(origins[0].dataset, source, np.concatenate([o.frame for o in origins]))
+    return PointBank(
+        points,
+        np.full(len(points), 1.0 / len(points)),
+        first.skeleton,
+        np.concatenate(placed) if len(placed) == len(banks) else None,
+        origin,
+    )
 
 
 def named_joints(names: list[str], path: str | os.PathLike[str]) -> Skeleton:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,120 +12,11 @@ from fastpose.data.camera import project, pull_inside
 from fastpose.data.framing import frame_boxes, frame_points, mirror_bodies
 from fastpose.data.motion_capture import Motion, read_motions
 from fastpose.data.pose_bank import BONE_GROUPS, PoseBank, build_bank, draw_weighted, recombine
-from fastpose.data.pose_points import PointBank, make_point_bank, read_points
+from fastpose.data.pose_points import PointBank, join_banks, make_point_bank, read_points
+from fastpose.data.prior_config import PriorConfig
 from fastpose.data.prior_table import FittedTable
 from fastpose.errors import UserError
 from fastpose.skeletons import Skeleton, conversion_matrix, get_skeleton
-
-FRAMINGS = ("standing", "box", "fitted")
-
-
-@dataclass(frozen=True)
-class PriorConfig:
-    """How poses are drawn. Shares are in [0,1], angles in degrees, lengths in body heights.
-
-    Which poses:
-        actions: keep recordings whose action or name holds one of these words; empty keeps all.
-        exclude_actions: drop those whose action or name holds one of these words.
-        balance: what is equally likely: "frame", "clip", "action" or "source".
-        thinning: a frame counts as new once its joints moved this far, on average, in body heights.
-        max_tilt: drop poses whose trunk leans further from the vertical.
-        mirror: exchange left and right in half of the draws.
-        bone_normalisation: 0 keeps each recording's proportions, 1 gives all the same ones.
-        bone_jitter: standard deviation of the logarithm of random bone lengths, by body part.
-        recombination: share of poses that get arms and legs of other poses (see ``recombine``).
-    Which camera:
-        frontal_share: share of views from the front (yaw about 0).
-        side_share: share of views from either side (yaw about 90 or -90). The rest comes from
-            anywhere around the person.
-        yaw_spread: standard deviation of the yaw around front and side.
-        pitch_mean, pitch_sd: how far the camera looks down on the person.
-        roll_sd: how far the camera is turned about its axis.
-        distance: nearest and furthest camera, in body heights.
-    Where in the crop:
-        framing: "standing": a fixed camera, the standing person ``height`` tall with the head at
-            ``top``; "box": the pose's own bounding box fills ``height`` of the crop, centred;
-            "fitted": the table of ``fit``, made from unlabelled clips by ``fit_prior``.
-        height, height_sd: body height ("box": the box's longer side) as a share of the crop's side.
-        top, top_sd: top of the head of the standing person, as a share of the crop's side.
-        centre, centre_sd: the pelvis (or the box's middle) from left to right, as a share.
-        cut_share: share of "standing" draws that come closer and cut the legs.
-        cut_height, cut_height_sd: body height in those draws.
-        outside_limit: joints outside the picture slide along their limb back to this distance from
-            the centre (1 is the border); 0 leaves them where they are.
-    Fitted to clips:
-        fit: the table written by ``fit_prior``, for ``framing="fitted"``.
-        fit_share: share of draws that take pose, view and place from the table; the others take
-            view and place from it but any pose.
-        fit_yaw_sd, fit_scale_sd, fit_shift_sd: spread around the table's values (degrees, share of
-            the scale, share of the crop's side).
-    """
-
-    actions: tuple[str, ...] = ()
-    exclude_actions: tuple[str, ...] = ()
-    balance: str = "clip"
-    thinning: float = 0.03
-    max_tilt: float = 180.0
-    mirror: bool = True
-    bone_normalisation: float = 0.7
-    bone_jitter: float = 0.05
-    recombination: float = 0.0
-    frontal_share: float = 0.6
-    side_share: float = 0.4
-    yaw_spread: float = 15.0
-    pitch_mean: float = 0.0
-    pitch_sd: float = 4.0
-    roll_sd: float = 2.0
-    distance: tuple[float, float] = (3.0, 8.0)
-    framing: str = "standing"
-    height: float = 0.87
-    height_sd: float = 0.04
-    top: float = 0.27
-    top_sd: float = 0.03
-    centre: float = 0.5
-    centre_sd: float = 0.03
-    cut_share: float = 0.0
-    cut_height: float = 1.2
-    cut_height_sd: float = 0.1
-    outside_limit: float = 1.0
-    fit: str = ""
-    fit_share: float = 0.8
-    fit_yaw_sd: float = 8.0
-    fit_scale_sd: float = 0.03
-    fit_shift_sd: float = 0.01
-
-    def __post_init__(self) -> None:
-        for name in (
-            "frontal_share",
-            "side_share",
-            "cut_share",
-            "fit_share",
-            "bone_normalisation",
-            "recombination",
-        ):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise UserError(f"prior.{name}: must lie in [0, 1], not {getattr(self, name)}")
-        if self.frontal_share + self.side_share > 1.0 + 1e-9:
-            raise UserError("prior.frontal_share + prior.side_share: must not exceed 1")
-        if self.framing not in FRAMINGS:
-            raise UserError(
-                f"prior.framing: must be one of {', '.join(FRAMINGS)}, not '{self.framing}'"
-            )
-        if self.framing == "fitted" and not self.fit:
-            raise UserError("prior.fit: name the table that fit_prior wrote, or change the framing")
-        low, high = self.distance
-        if not 1.0 <= low <= high:
-            raise UserError(f"prior.distance: must be 1 <= near <= far, not {self.distance}")
-        for name in ("height", "cut_height"):
-            if not getattr(self, name) > 0.0:
-                raise UserError(f"prior.{name}: must be positive, not {getattr(self, name)}")
-        if 0.0 < self.outside_limit < 1.0:
-            raise UserError(
-                f"prior.outside_limit: must be 0 or at least 1, not {self.outside_limit}"
-            )
-        for name in ("bone_jitter", "yaw_spread", "pitch_sd", "roll_sd", "height_sd", "top_sd"):
-            if getattr(self, name) < 0.0:
-                raise UserError(f"prior.{name}: must not be negative, not {getattr(self, name)}")
 
 
 class PosePrior:
@@ -136,6 +27,11 @@ class PosePrior:
     """
 
     def __init__(self, skeleton: Skeleton, config: PriorConfig, bank: PoseBank | PointBank) -> None:
+        if config.framing == "given" and (isinstance(bank, PoseBank) or bank.placed is None):
+            raise UserError(
+                "prior.framing: 'given' needs 2D labels with the size of their crops, as "
+                "'prepare --poses-only' writes them; use 'box'"
+            )
         self.skeleton, self.config, self.bank = skeleton, config, bank
         source = get_skeleton("mocap19") if isinstance(bank, PoseBank) else bank.skeleton
         self._source = source
@@ -156,10 +52,10 @@ class PosePrior:
         skeleton: Skeleton,
         config: PriorConfig | None = None,
     ) -> PosePrior:
-        """Read motion capture (see ``motion_capture``) or one npz of 2D labels with ``keypoints``.
+        """Read motion capture (see ``motion_capture``) or 2D labels (see ``pose_points``).
 
         Args:
-            paths: a file, a folder, or several.
+            paths: a file, a folder, or several; all of one kind.
             skeleton: the joints to give.
             config: see :class:`PriorConfig`.
 
@@ -168,8 +64,17 @@ class PosePrior:
         """
         config = config or PriorConfig()
         paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-        if len(paths) == 1 and (points := read_points(paths[0])) is not None:
-            return cls(skeleton, _box_framing(config), points)
+        found = [read_points(path) for path in paths]
+        banks = [bank for bank in found if bank is not None]
+        if banks:
+            if len(banks) < len(found):
+                motion = paths[found.index(None)]
+                raise UserError(f"{motion}: holds no 2D labels, the others do; give one kind only")
+            bank = join_banks(banks).balanced(config.balance)
+            if config.poses:
+                rng = np.random.default_rng(config.poses_seed)
+                bank = bank.take(draw_weighted(bank.weights, config.poses, rng))
+            return cls(skeleton, _box_framing(config), bank)
         return cls.from_motions(read_motions(paths), skeleton, config)
 
     @classmethod
@@ -192,6 +97,8 @@ class PosePrior:
             bone_normalisation=config.bone_normalisation,
             max_tilt=config.max_tilt,
         )
+        if config.poses:
+            bank = bank.take(bank.draw(config.poses, np.random.default_rng(config.poses_seed)))
         return cls(skeleton, config, bank)
 
     @classmethod
@@ -241,7 +148,7 @@ class PosePrior:
     def describe(self) -> dict[str, object]:
         """How many poses of how many recordings there are, for logs."""
         bank = self.bank
-        recordings = bank.recordings if isinstance(bank, PoseBank) else 1
+        recordings = bank.recordings
         return {
             "poses": len(bank.weights),
             "recordings": recordings,
@@ -277,17 +184,31 @@ class PosePrior:
     def _sample2d(self, bank: PointBank, n: int, rng: np.random.Generator) -> np.ndarray:
         config = self.config
         mirror = (rng.random(n) < 0.5) & config.mirror
+        drawn = draw_weighted(bank.weights, n, rng)
+        given = bank.placed if config.framing == "given" else None
         points = mirror_bodies(
-            bank.points[draw_weighted(bank.weights, n, rng)], mirror, self._mirror
+            (bank.points if given is None else given)[drawn], mirror, self._mirror
         )
+        middle = 0.5 * (points.min(axis=1) + points.max(axis=1))[:, None]
         angle = np.radians(config.roll_sd * rng.standard_normal(n))[:, None]
-        x, y = points[..., 0], points[..., 1]
+        x, y = np.moveaxis(points - middle, -1, 0)
         points = np.stack(
             [x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], axis=-1
         )
+        if config.aspect_sd:
+            points = points * _stretch(config.aspect_sd * rng.standard_normal(n))
+        if given is not None:
+            zoom = np.exp(config.height_sd * rng.standard_normal(n))[:, None, None]
+            shift = 2.0 * config.centre_sd * rng.standard_normal((n, 1, 2))
+            return points * zoom + middle + shift
         height = np.maximum(rng.normal(config.height, config.height_sd, n), 0.05)
         across = rng.normal(config.centre, config.centre_sd, n)
         return frame_boxes(points, height, across, rng.normal(0.5, config.centre_sd, n))
+
+
+def _stretch(aspect: np.ndarray) -> np.ndarray:
+    """(n,1,2) factors that change width over height by exp(``aspect``) and keep the area."""
+    return np.exp(np.stack([0.5 * aspect, -0.5 * aspect], axis=-1))[:, None]
 
 
 def draw_yaw(config: PriorConfig, n: int, rng: np.random.Generator) -> np.ndarray:

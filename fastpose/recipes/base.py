@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from fastpose.data.pairs import PAIRS
 from fastpose.data.pose_prior import PriorConfig
 from fastpose.errors import UserError, nearest
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
@@ -52,6 +53,8 @@ class Recipe:
         prior: how unpaired poses are drawn.
         stages: what is trained, in order.
         augmentation: of the frames.
+        pairs: which two pictures make a pair, see ``fastpose.data.pairs``: "frames", "earlier",
+            "scenes", "warps" (of single pictures) or "views".
         min_gap, max_gap: least and greatest distance of a pair's frames within their clip.
         by_frames: every frame is as likely; False: every clip is, as published.
         precision: of the networks' arithmetic in training: "float32", "bfloat16" (autocast), or
@@ -74,6 +77,7 @@ class Recipe:
     prior: PriorConfig
     stages: tuple[Stage, ...]
     augmentation: Augmentation = field(default_factory=Augmentation)
+    pairs: str = "frames"
     min_gap: int = 0
     max_gap: int = 1000
     by_frames: bool = True
@@ -98,6 +102,8 @@ class Recipe:
             )
         if not 0.0 <= self.ema_decay < 1.0:
             raise UserError(f"ema_decay: expected 0 to below 1, got {self.ema_decay}")
+        if self.pairs not in PAIRS:
+            raise UserError(f"pairs: expected one of {', '.join(PAIRS)}, got '{self.pairs}'")
         if not 0 <= self.min_gap <= self.max_gap or self.max_gap < 1:
             raise UserError(
                 "min_gap, max_gap: expected 0 <= min <= max and max >= 1, got "

@@ -15,7 +15,7 @@ def describe_plan(opened: Opened, run: Path, *, stop: int, fit_prior: bool) -> l
     """One line each on model, clips, prior, stages, machine and outputs."""
     config, state, clips = opened.config, opened.state, opened.clips
     recipe, pairs, poses = config.recipe, opened.pairs, opened.poses
-    unusable = f", {len(pairs.unusable)} of them too short" if pairs.unusable else ""
+    unusable = f", {len(pairs.unusable)} of them without a partner" if pairs.unusable else ""
     prior = ", ".join(f"{key} {value}" for key, value in poses.describe().items())
     lines = [
         f"recipe {recipe.name}, skeleton {config.skeleton.name}, seed {recipe.seed}",

@@ -13,7 +13,8 @@ from rich.console import Console
 from torch import nn
 
 from fastpose.data.clips import ClipStore
-from fastpose.data.frame_pairs import FramePairs
+from fastpose.data.disjoint import require_disjoint
+from fastpose.data.pairs import Pairs, make_pairs
 from fastpose.data.pose_prior import PosePrior
 from fastpose.data.prior_fit import fit_prior
 from fastpose.errors import UserError
@@ -170,7 +171,7 @@ class Opened:
     config: RunConfig
     state: TrainState
     clips: ClipStore
-    pairs: FramePairs
+    pairs: Pairs
     poses: PosePrior
 
     def sources(self) -> Sources:
@@ -189,10 +190,16 @@ def open_all(
     torch.set_num_threads(config.threads)
     state = make_state(config, device, world, console)
     clips, recipe = config.open_clips(), config.recipe
-    pairs = FramePairs(
-        clips, min_gap=recipe.min_gap, max_gap=recipe.max_gap, by_frames=recipe.by_frames
+    pairs = make_pairs(
+        recipe.pairs,
+        clips,
+        min_gap=recipe.min_gap,
+        max_gap=recipe.max_gap,
+        by_frames=recipe.by_frames,
     )
-    return Opened(config, state, clips, pairs, config.open_prior(run))
+    poses = config.open_prior(run)
+    require_disjoint(clips, poses)
+    return Opened(config, state, clips, pairs, poses)
 
 
 def make_state(

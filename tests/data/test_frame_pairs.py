@@ -98,3 +98,19 @@ def test_what_makes_no_pair_is_refused(tmp_path: Path) -> None:
     for gaps in ((-1, 5), (4, 3), (0, 0)):
         with pytest.raises(UserError, match="make no pair"):
             FramePairs(clips, min_gap=gaps[0], max_gap=gaps[1])
+
+
+@pytest.mark.parametrize(("length", "min_gap", "max_gap"), [(2, 0, 1), (6, 0, 1000), (9, 3, 4)])
+def test_the_target_can_be_the_earlier_one(
+    tmp_path: Path, length: int, min_gap: int, max_gap: int
+) -> None:
+    pairs = FramePairs(store(tmp_path, length), min_gap=min_gap, max_gap=max_gap, order="earlier")
+    drawn = draw(pairs, 4000)
+    allowed = {(a, b) for a in range(length) for b in range(length) if min_gap <= b - a <= max_gap}
+    assert {(a, b) for _, a, b in drawn} == allowed
+    targets = Counter(drawn[:, 1].tolist())  # uniform over the frames that have a later partner
+    assert max(targets.values()) < 1.25 * min(targets.values())
+    partners = Counter(drawn[drawn[:, 1] == 0, 2].tolist())
+    assert max(partners.values()) < 1.5 * min(partners.values())
+    with pytest.raises(UserError, match="order must be"):
+        FramePairs(pairs.store, order="later")  # type: ignore[arg-type]

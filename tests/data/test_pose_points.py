@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fastpose.data.pose_points import make_point_bank, named_joints, read_points
+from fastpose.data.pose_points import join_banks, make_point_bank, named_joints, read_points
 from fastpose.errors import UserError
 from fastpose.skeletons import get_skeleton
 
@@ -78,3 +79,95 @@ def test_real_label_files(shared_data: Path) -> None:
         bank = read_points(shared_data / f"pose2d/{name}.npz")
         assert bank is not None and bank.points.shape[1:] == (joints, 2), name
     assert named_joints(["l_a", "r_a"], "f").mirror == (1, 0)
+
+
+def with_origin(path: Path, sources: list[str], frames: list[int], **changes: object) -> Path:
+    points = np.arange(len(sources))[:, None, None] + np.array([[0, 0], [10, 40], [30, 20]])
+    origin = {"dataset": np.array("penn-action"), "source": np.array(sources)}
+    more = {"source_frame": np.array(frames), "size": np.int64(128)}
+    return write(path, keypoints=points.astype(np.float32), **{**origin, **more, **changes})
+
+
+def test_places_and_origins_are_kept(tmp_path: Path) -> None:
+    visible = np.array([[True] * 3, [True, False, True], [True] * 3])
+    path = with_origin(tmp_path / "p.npz", ["a", "a", "b"], [3, 4, 9], visible=visible)
+    bank = read_points(path)
+    assert bank is not None and bank.placed is not None and bank.origin is not None
+    np.testing.assert_allclose(bank.placed[0, 1], [2 * 10 / 127 - 1, 2 * 40 / 127 - 1], rtol=1e-6)
+    assert bank.origin.source.tolist() == ["a", "b"] and bank.origin.frame.tolist() == [3, 9]
+    assert bank.recordings == 2
+    taken = bank.take(np.array([1, 1]))
+    assert taken.origin is not None and taken.origin.frame.tolist() == [9, 9]
+    with pytest.raises(UserError, match=r"source and source_frame must be \(3,\)"):
+        read_points(with_origin(tmp_path / "q.npz", ["a", "a", "b"], [3, 4]))
+
+
+def test_sources_can_be_equally_likely(tmp_path: Path) -> None:
+    bank = read_points(with_origin(tmp_path / "p.npz", ["a", "a", "a", "b"], [0, 1, 2, 0]))
+    assert bank is not None
+    np.testing.assert_allclose(bank.balanced("clip").weights, [1 / 6, 1 / 6, 1 / 6, 1 / 2])
+    np.testing.assert_allclose(bank.balanced("frame").weights, 0.25)
+
+
+def test_several_files_of_the_same_joints(tmp_path: Path) -> None:
+    files = [
+        with_origin(tmp_path / "a.npz", ["a", "b"], [0, 1]),
+        with_origin(tmp_path / "b.npz", ["c"], [7]),
+        write(tmp_path / "c.npz"),
+        write(tmp_path / "d.npz", joint_names=np.array(["nose", "l_x", "r_x"])),
+    ]
+    banks = [bank for file in files if (bank := read_points(file)) is not None]
+    both = join_banks(banks[:2])
+    assert both.origin is not None and both.origin.source.tolist() == ["a", "b", "c"]
+    assert both.placed is not None and len(both.points) == 3
+    every = join_banks(banks[:3])
+    assert every.origin is None and every.placed is None and len(every.points) == 5
+    with pytest.raises(UserError, match="d: its joints are not those of a"):
+        join_banks([banks[0], banks[3]])
+
+
+def test_coco_json(tmp_path: Path) -> None:
+    people = [
+        {"image_id": 1, "keypoints": [0, 0, 2, 10, 40, 1, 30, 20, 2]},
+        {"image_id": 1, "keypoints": [0, 0, 2, 10, 40, 0, 30, 20, 2]},  # one is not labelled
+        {"image_id": 1, "keypoints": [0, 0, 2, 10, 40, 1, 30, 20, 2], "iscrowd": 1},
+    ]
+    joints = {"keypoints": ["head", "left_hand", "right_hand"]}
+    content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": people}
+    (tmp_path / "p.json").write_text(json.dumps({**content, "categories": [joints]}))
+    bank = read_points(tmp_path / "p.json")
+    assert bank is not None and bank.skeleton.joints == ("head", "l_hand", "r_hand")
+    np.testing.assert_allclose(bank.points, [[[-0.375, -0.5], [-0.125, 0.5], [0.375, 0.0]]])
+    (tmp_path / "q.json").write_text(json.dumps(content))  # 17 joints are meant
+    with pytest.raises(UserError, match="labels nobody with the 17 joints"):
+        read_points(tmp_path / "q.json")
+    (tmp_path / "r.json").write_text("{}")
+    with pytest.raises(UserError, match="not in COCO's keypoint format"):
+        read_points(tmp_path / "r.json")
+
+
+def test_csv(tmp_path: Path) -> None:
+    rows = ["image,head_x,head_y,l_hand_x,l_hand_y,r_hand_x,r_hand_y", "a,0,1,10,41,30,21"]
+    rows += ["b,5,5,0,0,9,9", "c,5,5,,,9,9"]  # two with a joint that has no label
+    (tmp_path / "p.csv").write_text("\n".join(rows))
+    bank = read_points(tmp_path / "p.csv")
+    assert bank is not None and len(bank.points) == 1
+    np.testing.assert_allclose(bank.points[0, 2], [0.375, 0.0])
+    broken = rows[0] + "\na,x,1,1,1,1,1"
+    for text, message in (("a,b\n1,2", "has no columns"), (broken, "is not a CSV of joints")):
+        (tmp_path / "q.csv").write_text(text)
+        with pytest.raises(UserError, match=message):
+            read_points(tmp_path / "q.csv")
+
+
+def test_real_labels(shared_data: Path) -> None:
+    files = sorted((shared_data / "pose2d").glob("*.npz"))
+    if not files:
+        pytest.skip("no 2D labels among the shared data")
+    for file in files:
+        bank = read_points(file)
+        assert bank is not None and len(bank.points) > 100, file.name
+    table = shared_data / "lsp_extended" / "joints.csv"
+    if table.is_file():
+        bank = read_points(table)
+        assert bank is not None and len(bank.skeleton.joints) == 14 and len(bank.points) > 100

@@ -224,3 +224,89 @@ def test_impossible_configs_are_refused(field: str, value: object) -> None:
 def test_every_field_is_documented() -> None:
     text = PriorConfig.__doc__ or ""
     assert [f.name for f in fields(PriorConfig) if f.name not in text] == []
+
+
+def labels(path: Path, poses: np.ndarray, sources: list[str] | None = None, **more: object) -> Path:
+    content: dict[str, object] = {"keypoints": poses.astype(np.float32), **more}
+    content["joint_names"] = np.array(get_skeleton("limbs12").joints)
+    if sources is not None:
+        content |= {"dataset": np.array("lsp"), "source": np.array(sources)}
+        content["source_frame"] = np.arange(len(sources))
+    np.savez(path, **content)  # type: ignore[arg-type]
+    return path
+
+
+GIVEN = replace(EXACT, framing="given", height_sd=0.0, centre_sd=0.0, roll_sd=0.0, mirror=False)
+
+
+def test_labels_can_stay_where_they_lie(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(5, 60, (4, 12, 2))
+    skeleton = get_skeleton("limbs12")
+    file = labels(tmp_path / "p.npz", points, size=np.int64(64))
+    found = draw(PosePrior.from_path(file, skeleton, GIVEN), 50)
+    expected = (2 * points / 63 - 1).astype(np.float32)
+    assert all(np.abs(expected - pose).max(axis=(1, 2)).min() < 1e-5 for pose in found)
+    # Spread: shifts and zooms about each pose's middle, in shares of the side.
+    spread = draw(PosePrior.from_path(file, skeleton, replace(GIVEN, centre_sd=0.1)), 2000)
+    middles = 0.5 * (spread.min(axis=1) + spread.max(axis=1))
+    first = 0.5 * (expected.min(axis=1) + expected.max(axis=1))
+    offsets = (middles[:, None] - first)[
+        np.arange(2000),
+        np.argmin(
+            np.abs((spread - middles[:, None])[:, None] - (expected - first[:, None])).max((2, 3)),
+            1,
+        ),
+    ]
+    np.testing.assert_allclose(offsets.std(axis=0), 0.2, rtol=0.1)
+    with pytest.raises(UserError, match="needs 2D labels with the size of their crops"):
+        PosePrior.from_path(labels(tmp_path / "q.npz", points), skeleton, GIVEN)
+
+
+def test_the_aspect_can_vary(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(20, 80, (1, 12, 2))
+    file = labels(tmp_path / "p.npz", points, size=np.int64(100))
+    config = replace(GIVEN, aspect_sd=0.2)
+    found = draw(PosePrior.from_path(file, get_skeleton("limbs12"), config), 2000)
+    size = np.ptp(found, axis=1)
+    ratio = np.log(size[:, 0] / size[:, 1])
+    original = np.ptp(points[0], axis=0)
+    assert ratio.mean() == pytest.approx(np.log(original[0] / original[1]), abs=0.02)
+    assert ratio.std() == pytest.approx(0.2, rel=0.1)
+    area = size.prod(axis=1)
+    np.testing.assert_allclose(area, area[0], rtol=1e-4)
+
+
+def test_a_number_of_poses(tmp_path: Path) -> None:
+    """As in the experiments on how many unpaired poses are needed: drawn once, then kept."""
+    points = np.random.default_rng(0).uniform(5, 60, (40, 12, 2))
+    sources = ["a"] * 39 + ["b"]
+    file = labels(tmp_path / "p.npz", points, sources, size=np.int64(64))
+
+    def different(**changes: object) -> int:
+        config = replace(GIVEN, **changes)  # type: ignore[arg-type]
+        chosen = PosePrior.from_path(file, get_skeleton("limbs12"), config)
+        return len(np.unique(np.round(draw(chosen, 3000)[:, 0], 5), axis=0))
+
+    assert different() == 40 and different(poses=1) == 1
+    assert 2 <= different(poses=8) <= 8
+    few = [
+        PosePrior.from_path(
+            file, get_skeleton("limbs12"), replace(GIVEN, poses=200, poses_seed=seed)
+        ).bank
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(few[0].points, few[1].points)  # type: ignore[union-attr]
+    assert (few[0].points != few[2].points).any()  # type: ignore[union-attr]
+    share = (few[0].origin.source == "b").mean()  # type: ignore[union-attr]
+    assert 0.35 < share < 0.65  # recordings equally likely, though one has a single pose
+    assert prior(poses=3).describe()["poses"] == 3
+
+
+def test_files_of_one_kind_together(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(5, 60, (5, 12, 2))
+    skeleton = get_skeleton("limbs12")
+    files = [labels(tmp_path / f"{i}.npz", points) for i in range(2)]
+    assert PosePrior.from_path(files, skeleton, EXACT).describe()["poses"] == 10
+    motion = write_npz(tmp_path / "m.npz", [waving()])
+    with pytest.raises(UserError, match=r"m\.npz: holds no 2D labels, the others do"):
+        PosePrior.from_path([files[0], motion], skeleton, EXACT)

@@ -45,7 +45,7 @@ def test_clips_that_are_too_short_are_counted(tmp_path: Path) -> None:
     prior = make_prior(tmp_path / "prior.npz")
     found = opened(tmp_path, data=tmp_path / "clips", prior=(prior,))
     lines = describe_plan(found, tmp_path, stop=10, fit_prior=False)
-    assert any("64 x 64, 1 of them too short" in line for line in lines)
+    assert any("64 x 64, 1 of them without a partner" in line for line in lines)
     assert not any("stops after" in line for line in lines)
 
 

@@ -52,7 +52,9 @@ class Reader(base.Reader):
     def items(self, split: str) -> list[str]:
         self.folder(split)
         self._split = split
-        pictures, people = read_keypoints(self.file(f"annotations/person_keypoints_{split}.json"))
+        pictures, people, _ = read_keypoints(
+            self.file(f"annotations/person_keypoints_{split}.json")
+        )
         self._pictures, self._people = pictures, people
         return sorted(people)
 
@@ -83,8 +85,10 @@ class Reader(base.Reader):
 
 def read_keypoints(
     path: Path,
-) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]]]:
-    """Pictures by file name, and the people in them that have labelled joints and are no crowd.
+) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]], list[str]]:
+    """Pictures and people by file name, and the joints' names.
+
+    People without a labelled joint, and crowds, are left out.
 
     Raises:
         UserError: Missing, no JSON, or not in COCO's format.
@@ -100,16 +104,18 @@ def read_keypoints(
             labelled = any(person["keypoints"][2::3])
             if labelled and not person.get("iscrowd", 0):
                 people.setdefault(names[person["image_id"]], []).append(person)
+        kinds = content.get("categories") or []
+        joints = next((k["keypoints"] for k in kinds if k.get("keypoints")), None)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {str(error)[:60]}"
         raise UserError(
             f"{path}: is not in COCO's keypoint format ({reason}); unpack the annotations again"
         ) from None
-    return pictures, people
+    return pictures, people, list(joints or get_skeleton("coco17").joints)
 
 
 def keypoints_of(person: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Joints (17,2) in pixels, NaN where there is no label, and which are labelled."""
+    """Joints (K,2) in pixels, NaN where there is no label, and which are labelled."""
     rows = np.array(person["keypoints"], np.float64).reshape(-1, 3)
     labelled = rows[:, 2] > 0
     return np.where(labelled[:, None], rows[:, :2], np.nan), labelled

@@ -1,0 +1,69 @@
+"""Pairs from single pictures: two random warps of one picture stand for two poses."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fastpose.data.clips import ClipStore
+from fastpose.data.frame_pairs import read_frames
+from fastpose.data.thin_plate import FIRST, SECOND, ThinPlate, WarpConfig, border_mask, warp
+
+
+class WarpPairs:
+    """Draws (warped frame, that frame warped again) of any clips, of single pictures too.
+
+    Jakab et al. (NeurIPS 2018): target = T1(image), other = T2(target). What T1 brings in from
+    outside the picture is black; the mask says how far a pixel is from that.
+
+    Args:
+        store: The clips.
+        first, second: The two warps.
+        by_frames: Whether every frame is equally likely, or every clip.
+    """
+
+    unusable: tuple[str, ...] = ()  # names of clips that are never drawn
+
+    def __init__(
+        self,
+        store: ClipStore,
+        *,
+        first: WarpConfig = FIRST,
+        second: WarpConfig = SECOND,
+        by_frames: bool = True,
+    ) -> None:
+        self.store, self.first, self.second = store, first, second
+        self._lengths = np.array([len(clip) for clip in store.clips], np.int64)
+        weight = self._lengths if by_frames else np.ones(len(self._lengths))
+        self._cumulative = np.cumsum(weight) / weight.sum()
+        self._spline, self._mask = ThinPlate(store.size), border_mask(store.size)
+
+    def sample(
+        self, batch: int, rng: np.random.Generator, share: slice = slice(None)
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
+        """Draws ``batch`` pairs; see ``FramePairs.sample``."""
+        target, other, _, where = self.sample_masked(batch, rng, share)
+        return target, other, where
+
+    def sample_masked(
+        self, batch: int, rng: np.random.Generator, share: slice = slice(None)
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+        """As :meth:`sample`, with the loss mask (B,S,S) in [0,1] of the target before the ids."""
+        uniform = rng.random((batch, 2))
+        clips = np.searchsorted(self._cumulative, uniform[:, 0], side="right")
+        clips = np.minimum(clips, len(self._lengths) - 1)
+        length = self._lengths[clips]
+        frames = np.minimum((uniform[:, 1] * length).astype(np.int64), length - 1)
+        where = np.stack([clips, frames], axis=1)[share]
+        grids = [self._spline.draw(batch, c, rng)[share] for c in (self.first, self.second)]
+        images = torch.from_numpy(read_frames(self.store, where)).permute(0, 3, 1, 2).float()
+        masks = self._mask.expand(len(where), 1, -1, -1)
+        both = warp(torch.cat([images, masks], dim=1), grids[0])
+        target = both[:, :3]
+        return _bytes(target), _bytes(warp(target, grids[1])), both[:, 3].numpy(), where
+
+
+def _bytes(images: Tensor) -> NDArray[np.uint8]:
+    return images.permute(0, 2, 3, 1).round().clamp(0, 255).to(torch.uint8).contiguous().numpy()
