@@ -68,6 +68,14 @@ MUTANTS = (
         CPU,
     ),
     Mutant(
+        "gaussians-span-too-short",
+        "off by one: the last columns that are not 0 are left out",
+        CPU_CPP,
+        "(middle + reach) * per_column + 2;",
+        "(middle + reach) * per_column;",
+        CPU,
+    ),
+    Mutant(
         "gaussians-table-of-the-columns-before",
         "stale data: columns behind the first 128 are drawn with the tables of those",
         CPU_CPP,

@@ -8,6 +8,8 @@ from tests.mutants import (
     render_gaussians_gpu,
     render_skeleton_cpu,
     render_skeleton_gpu,
+    soft_argmax_cpu,
+    soft_argmax_gpu,
     warp_templates_cpu,
     warp_templates_gpu,
 )
@@ -19,6 +21,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *render_skeleton_gpu.MUTANTS,
     *render_gaussians_cpu.MUTANTS,
     *render_gaussians_gpu.MUTANTS,
+    *soft_argmax_cpu.MUTANTS,
+    *soft_argmax_gpu.MUTANTS,
     *warp_templates_cpu.MUTANTS,
     *warp_templates_gpu.MUTANTS,
 )

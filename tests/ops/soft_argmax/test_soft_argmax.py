@@ -171,6 +171,28 @@ def test_large_logits_do_not_overflow(owner, mode, level):
 # --- gradients ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+def test_arriving_gradients_of_any_strides(owner, form, mode):
+    """Turned, expanded, or every other number of a larger tensor."""
+    logits = some_logits(3, 4, 9, 18).contiguous(memory_format=form).to(owner.device)
+    leaf = logits.requires_grad_()
+    results = ops.soft_argmax(leaf, mode=mode, backend=owner.backend)
+    plain = [torch.arange(1.0, r.numel() + 1).sin().view(r.shape).to(r) for r in results]
+    (want,) = torch.autograd.grad(results, leaf, plain, retain_graph=True)
+    for layout in (
+        lambda t: t.transpose(0, -1).contiguous().transpose(0, -1),
+        lambda t: torch.stack((t, t * torch.nan), -1)[..., 0],
+    ):
+        (found,) = torch.autograd.grad(results, leaf, [layout(t) for t in plain], retain_graph=True)
+        assert torch.equal(found, want)
+    ones = [torch.ones_like(r) for r in results]
+    (want,) = torch.autograd.grad(results, leaf, ones, retain_graph=True)
+    expanded = [r.new_ones(()).expand(r.shape) for r in results]
+    (found,) = torch.autograd.grad(results, leaf, expanded)
+    assert torch.equal(found, want)
+
+
 @pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("mode", MODES)
 def test_each_result_alone(owner, form, mode):
