@@ -2,7 +2,8 @@
 
 The generic tests of this folder and those of `feature_distance/` run on a GPU too; here is what
 only a GPU has (streams, graphs, launches, real sizes). What can be seen without one is in
-`test_feature_distance_cuda_on_cpu.py` and `test_cuda_machine_code.py`.
+`test_feature_distance_cuda_on_cpu.py`, `test_feature_distance_triton.py` and
+`test_cuda_machine_code.py`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tests.ops.gpu_tools import (
 
 pytestmark = pytest.mark.gpu
 OPERATOR = "feature_distance"
-BACKENDS = ("cuda",)
+BACKENDS = ("cuda", "triton")
 # The input and five taps of VGG-19, of 128 x 128 pixels.
 VGG = ((3, 128), (64, 128), (128, 64), (256, 32), (512, 16), (512, 8))
 
