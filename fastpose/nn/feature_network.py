@@ -189,9 +189,13 @@ class FeatureNetwork(nn.Module):
         features, targets = run(
             chain.layers, chain.taps, with_ones(image, dtype), with_ones(target.detach(), dtype)
         )
-        scale, offset = (t.to(image.device, image.dtype) for t in (chain.scale, chain.offset))
-        standard = torch.addcmul(offset, image, scale)
-        return [standard, *features], [torch.addcmul(offset, target.detach(), scale), *targets]
+        # The differences of pictures are small beside them: never narrower than float32.
+        wide = torch.promote_types(image.dtype, torch.float32)
+        scale, offset = chain.scale.to(wide), chain.offset.to(wide)
+        standard, of_target = (
+            torch.addcmul(offset, x.to(wide), scale) for x in (image, target.detach())
+        )
+        return [standard, *features], [of_target, *targets]
 
 
 @dataclass(frozen=True)
@@ -218,8 +222,8 @@ def with_ones(images: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _make_chain(network: FeatureNetwork, dtype: torch.dtype, device: torch.device) -> Chain:
-    scale = 0.5 / network.std.double()
-    offset = (0.5 - network.mean.double()) / network.std.double()
+    mean, std = (t.to(device, torch.float64) for t in (network.mean, network.std))
+    scale, offset = 0.5 / std, (0.5 - mean) / std
     layers: list[Layer] = []
     taps: list[int] = []
     for index, layer in enumerate(network.features):
@@ -250,7 +254,7 @@ def _standardising(conv: nn.Conv2d, scale: torch.Tensor, offset: torch.Tensor) -
     The offset cannot go into the bias: at the border, where ``conv`` finds the zeros around a
     standardised picture, it does not count. Zeros around the ones say the same.
     """
-    wide = conv.weight.double()
+    wide = conv.weight.to(scale)
     ones = (wide * offset).sum(dim=1, keepdim=True)
     folded = copy.copy(conv)
     folded._parameters = dict(conv._parameters)

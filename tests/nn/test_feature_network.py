@@ -218,6 +218,14 @@ def test_weights_are_cast_once_and_again_only_when_they_change() -> None:
     assert network(x.double())[1].dtype == torch.float64
 
 
+def test_a_picture_may_be_narrow_and_its_target_not(random_network: FeatureNetwork) -> None:
+    image, target = pictures(2, torch.float32).bfloat16(), pictures(2, torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        features, targets = random_network.compare(image, target)
+    kinds = [torch.float32, *[torch.bfloat16] * 5]
+    assert [f.dtype for f in features] == [t.dtype for t in targets] == kinds
+
+
 def test_nothing_after_the_last_feature_is_computed(network: FeatureNetwork) -> None:
     network.float()(pictures(1, torch.float32))
     (chain,) = network._chains.values()
