@@ -68,6 +68,19 @@ def test_the_papers_rows_stand_above_ours(file) -> None:
     assert cells[4][2] == f"{report.value('all', FORGIVEN):.2f}" == "7.50"  # 30 px in one of four
 
 
+def test_groups_count_the_same_and_elbows_in_none(tmp_path) -> None:
+    arrays = _arrays()
+    arrays["predicted"] = arrays["truth"].copy()
+    for joint, off in (("l_hip", 20), ("r_wrist", 10), ("l_elbow", 70), ("r_elbow", 70)):
+        arrays["predicted"][:, BODY.index(joint), 0] += off
+    np.savez(tmp_path / "p.npz", **arrays)
+    report = evaluate_protocol(tmp_path / "p.npz", "infants")
+    values = report.ours[0].values
+    assert values == pytest.approx(
+        {"all": 3, "hips": 10, "knees": 0, "feet": 0, "shoulders": 0, "hands": 5}
+    )
+
+
 def test_json_holds_all_of_it(file, tmp_path) -> None:
     report = evaluate_protocol(file, "weizmann", out=tmp_path / "out")
     described = json.loads((tmp_path / "out/report.json").read_text())

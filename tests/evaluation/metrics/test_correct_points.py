@@ -41,6 +41,7 @@ def test_frames_of_unknown_size_do_not_count() -> None:
 
 def test_a_distance_equal_to_the_limit_is_correct() -> None:
     assert detection_curve(np.array([[0.15, 0.1500001]]), 1, [0.15]).tolist() == [50]
+    assert 0.1 * 3 > 0.3 and detection_curve(np.array([[0.1 * 3]]), 1, [0.3]).tolist() == [100]
     for step in THRESHOLDS_3D:  # also where the product of threshold and size is rounded
         assert detection_curve(np.array([[step * 0.7]]), 0.7, [step]).tolist() == [100]
 
