@@ -27,7 +27,7 @@ from fastpose.nn.decoder import Decoder
 from fastpose.nn.encoder import Encoder
 from fastpose.nn.feature_network import FeatureNetwork
 from fastpose.nn.image_pool import ImagePool
-from fastpose.nn.patch_discriminator import MultiScaleDiscriminator, least_squares
+from fastpose.nn.patch_discriminator import MultiScaleDiscriminator
 from fastpose.nn.perceptual_loss import PerceptualLoss
 from fastpose.nn.u_net import UNet
 from fastpose.poses import Poses
@@ -165,9 +165,9 @@ class KeypointGAN(nn.Module):
         if phase == "generator":
             return self._generator_losses(batch)
         if phase == "discriminator":
-            real = least_squares(self.discriminator(batch["_drawn"]), 1.0)
+            real = ops.least_squares_gan(self.discriminator(batch["_drawn"]), 1.0)
             earlier = self.pool.exchange(batch["_raw"], batch.get("_pool"))
-            fake = least_squares(self.discriminator(earlier), 0.0)
+            fake = ops.least_squares_gan(self.discriminator(earlier), 0.0)
             return {"real": real, "fake": fake}
         if phase in ("regressor", "pretrain"):
             return self._regressor_losses(batch, with_images=phase == "regressor")
@@ -182,7 +182,7 @@ class KeypointGAN(nn.Module):
         with torch.no_grad():
             batch["_drawn"] = self.render(batch["poses"])
         return {
-            "adversarial": least_squares(self.discriminator(raw), 1.0),
+            "adversarial": ops.least_squares_gan(self.discriminator(raw), 1.0),
             "perceptual": self.perceptual(
                 image, batch["target"], motion_map(batch, self.config.motion_weight)
             ),

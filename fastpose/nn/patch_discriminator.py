@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from fastpose.nn.blocks import INSTANCE, norm_layer
-from fastpose.nn.widen import widen
 
 
 def _downsamplings(size: int) -> int:
@@ -70,8 +69,3 @@ class MultiScaleDiscriminator(nn.Module):
                 x = F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False)
             scores.append(judge(x))
         return scores
-
-
-def least_squares(scores: list[torch.Tensor], target: float) -> torch.Tensor:
-    """Mean over scales of the mean squared distance to ``target`` (LSGAN), in float32 or wider."""
-    return torch.stack([((widen(s) - target) ** 2).mean() for s in scores]).mean()

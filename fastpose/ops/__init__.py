@@ -6,6 +6,12 @@ the last. Images are (B, C, H, W) in [0, 1].
 
 from fastpose import _native
 from fastpose.ops.feature_distance import feature_distance
+from fastpose.ops.pose_losses import (
+    anchor_loss,
+    boundary_loss,
+    gaussian_kl,
+    least_squares_gan,
+)
 from fastpose.ops.render_gaussians import render_gaussians
 from fastpose.ops.render_skeleton import render_skeleton
 from fastpose.ops.soft_argmax import soft_argmax
@@ -15,7 +21,11 @@ from fastpose.ops.warp_templates import warp_templates
 _native.load()
 
 __all__ = [
+    "anchor_loss",
+    "boundary_loss",
     "feature_distance",
+    "gaussian_kl",
+    "least_squares_gan",
     "render_gaussians",
     "render_skeleton",
     "soft_argmax",

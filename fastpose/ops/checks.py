@@ -14,8 +14,9 @@ _NAMES = "float32, float64, bfloat16, float16"
 _MOST_ELEMENTS = 2**31
 
 
-def check_tensor(name: str, value: Any, shape: str, *, narrow: bool = False) -> None:
-    """A floating tensor whose shape reads like `shape`: "(B, K, 2)" has names and fixed sizes.
+def check_tensor(name: str, value: Any, shape: str | None, *, narrow: bool = False) -> None:
+    """A floating tensor whose shape reads like `shape`: "(B, K, 2)" has names and fixed sizes, None
+    is any.
 
     float32 and float64; with `narrow` bfloat16 and float16 too.
 
@@ -23,12 +24,15 @@ def check_tensor(name: str, value: Any, shape: str, *, narrow: bool = False) -> 
         TypeError, ValueError: it is not.
     """
     if not isinstance(value, Tensor):
-        raise TypeError(f"{name} must be a tensor {shape}, got {type(value).__name__}")
+        expected = f"a tensor {shape}" if shape else "a tensor"
+        raise TypeError(f"{name} must be {expected}, got {type(value).__name__}")
     if value.dtype not in (DTYPES if narrow else DTYPES[:2]):
         expected = f"one of {_NAMES}" if narrow else "float32 or float64"
         raise TypeError(f"{name} must be {expected}, got {value.dtype}")
     if value.layout != torch.strided:
         raise TypeError(f"{name} must be a dense tensor, got {value.layout}")
+    if shape is None:
+        return
     sizes = shape.strip("()").split(", ")
     fits = value.ndim == len(sizes) and all(
         not expected.isdigit() or int(expected) == size

@@ -19,7 +19,8 @@ backward alone: public functions do not hand it out.
 The backward's results are called ``grad_<argument>``. Where names cannot say it, the operator
 brings its own autograd (`register`). What an operator offers to the generic tests of `tests/ops/`
 is in its module `samples`; its Triton kernels, if any, are in its module `triton`: functions
-`forward`, `backward` and `into` with the arguments of the schemas.
+`forward`, `backward` and `into` with the arguments of the schemas. Operators that share a room have
+modules of their own in packages of those names there.
 """
 
 import importlib
@@ -63,6 +64,7 @@ class Operator:
     into: Kernel | None  # as forward, but writes into its last argument `out`
     unsaved: Callable[..., Collection[str]] | None = None
     differentiate: Differentiate | None = None
+    room: str = ""  # the folder under fastpose/ops
 
     def __call__(self, *args: Any) -> Any:
         if torch.compiler.is_compiling():
@@ -133,14 +135,16 @@ def register(
     into: Kernel | None = None,
     unsaved: Callable[..., Collection[str]] | None = None,
     differentiate: Differentiate | None = None,
+    room: str | None = None,
 ) -> Operator:
     """Define `fastpose::<name>`, `<name>_backward` and, with `into`, `<name>_out`.
 
     `unsaved`, called with the forward's arguments, names those of them that the backward does
     without this time: it gets None for them and they are not kept. With `differentiate` nothing is
-    wired by name: it makes the operator with autograd from an owner's forward and backward.
+    wired by name: it makes the operator with autograd from an owner's forward and backward. `room`
+    is the folder it lives in, where several operators share one.
     """
-    operator = Operator(name, forward, backward, into, unsaved, differentiate)
+    operator = Operator(name, forward, backward, into, unsaved, differentiate, room or name)
     OPERATORS[name] = operator
     for role, suffix in _SUFFIX.items():
         kernel: Kernel | None = getattr(operator, role)
@@ -177,8 +181,10 @@ def _overload(name: str, role: str) -> Callable[..., Any]:
 
 @cache
 def module_of(name: str, part: str) -> ModuleType:
-    """The module `part` of an operator's folder."""
-    return importlib.import_module(f"fastpose.ops.{name}.{part}")
+    """The module `part` of an operator's room; `part`.`name` where several operators share it."""
+    room = OPERATORS[name].room
+    own = "" if room == name else f".{name}"
+    return importlib.import_module(f"fastpose.ops.{room}.{part}{own}")
 
 
 def _fallback(operator: Operator, role: str) -> Callable[..., Any]:
@@ -352,3 +358,18 @@ def _second_order(name: str) -> Callable[..., Any]:
         raise RuntimeError(f"fastpose.ops.{name} can be differentiated once, not twice")
 
     return raise_error
+
+
+def differentiable_once(name: str, tracked: Tensor, gradients: list[Tensor]) -> list[Tensor]:
+    """The gradients; differentiating them raises, where `tracked`, what they come of, requires
+    grad. For operators that bring their own autograd."""
+    return list(_once(name).apply(tracked, gradients))
+
+
+@cache
+def _once(name: str) -> Any:
+    def forward(ctx: Any, tracked: Tensor, gradients: list[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(gradients)
+
+    members = {"forward": staticmethod(forward), "backward": staticmethod(_second_order(name))}
+    return type(f"{name}_once", (torch.autograd.Function,), members)

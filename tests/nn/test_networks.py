@@ -12,7 +12,6 @@ from fastpose.nn.encoder import Encoder
 from fastpose.nn.patch_discriminator import (
     MultiScaleDiscriminator,
     PatchDiscriminator,
-    least_squares,
 )
 from fastpose.nn.u_net import UNet
 
@@ -74,15 +73,3 @@ def test_initialisation() -> None:
     initialise(block)
     assert abs(float(block[0].weight.std()) - 0.02) < 1e-3
     assert not block[0].bias.any()
-
-
-def test_least_squares_averages_over_patches_then_scales() -> None:
-    scores = [torch.tensor([[0.0, 2.0]]), torch.tensor([[3.0]])]
-    assert float(least_squares(scores, 1.0)) == pytest.approx((1.0 + 4.0) / 2)
-
-
-def test_least_squares_does_not_round_under_autocast() -> None:
-    with torch.autocast("cpu", torch.bfloat16):
-        value = least_squares([torch.tensor([[0.1003]], dtype=torch.bfloat16)], 1.0)
-    assert value.dtype == torch.float32
-    assert float(value) == pytest.approx((1 - 0.10009765625) ** 2, rel=1e-6)

@@ -8,22 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fastpose.ops.registry import differentiable_once
+
 FEATURES, GRADIENTS = 0, 5  # among the operator's arguments
 
 # Whether the backward that runs was asked to keep the graph for another one.
 _graph_is_kept = torch._C._autograd._get_current_graph_task_keep_graph  # type: ignore[attr-defined]
-
-
-class _Once(torch.autograd.Function):
-    """Hands gradients on, and raises when it is differentiated."""
-
-    @staticmethod
-    def forward(ctx: Any, tracked: Tensor, gradients: list[Tensor]) -> tuple[Tensor, ...]:
-        return tuple(gradients)
-
-    @staticmethod
-    def backward(ctx: Any, *_: Any) -> Any:
-        raise RuntimeError("fastpose.ops.feature_distance can be differentiated once, not twice")
 
 
 def differentiate(
@@ -48,7 +38,7 @@ def differentiate(
                 gradients = [g.clone() for g in gradients]
             run_backward(grad_loss, scale, gradients)
         if torch.is_grad_enabled():
-            gradients = _Once.apply(scale, gradients)
+            gradients = differentiable_once("feature_distance", scale, gradients)
         wanted = ctx.needs_input_grad[1:]
         return None, *[g if w else None for g, w in zip(gradients, wanted, strict=True)]
 
