@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.progress import Progress
@@ -10,20 +10,21 @@ from rich.progress import Progress
 
 def run(
     out: Annotated[str, tyro.conf.arg(metavar="DIR")],
+    preset: str = "everyday",
     clips: int = 200,
-    size: int = 64,
-    frames: int = 32,
-    fps: float = 15.0,
     seed: int = 0,
     first: int = 0,
-    actors: int = 40,
-    activities: tuple[str, ...] = (),
-    frontal: float = 0.0,
-    side: float = 0.0,
-    height: tuple[float, float] = (0.55, 0.9),
-    shift: float = 0.5,
-    travel: float = 0.6,
-    difficulty: float = 0.3,
+    size: int | None = None,
+    frames: int | None = None,
+    fps: float | None = None,
+    actors: int | None = None,
+    activities: tuple[str, ...] | None = None,
+    frontal: float | None = None,
+    side: float | None = None,
+    height: tuple[float, float] | None = None,
+    shift: float | None = None,
+    travel: float | None = None,
+    difficulty: float | None = None,
     motion: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH...")] = (),
     poses_only: bool = False,
     threads: int | None = None,
@@ -32,16 +33,21 @@ def run(
 ) -> None:
     """Make clips of synthetic people with exact joints, or unpaired poses for a prior.
 
+    A preset sets everything from --size to --difficulty; any of them given here overrides it.
+
     Args:
         out: The folder of clips to make; with --poses-only, a file ending in .npz.
+        preset: everyday, human36m-like (one room, four cameras), infants (on their backs, from
+            above), multiview (six calibrated cameras film each motion: six clips of it) or
+            fashion (single pictures, varied clothes).
         clips: How many clips.
+        seed: Another seed gives other actors, rooms and motions.
+        first: Number of the first clip; the same seed and number give the same clip.
         size: Side of the square frames in pixels.
         frames: Frames of each clip.
         fps: Frames per second.
-        seed: Another seed gives other actors, rooms and motions.
-        first: Number of the first clip; the same seed and number give the same clip.
         actors: How many different people appear.
-        activities: What they do, such as: walk wave squat. All activities by default.
+        activities: What they do, such as: walk wave squat; of infants: kick_legs wave_arms.
         frontal: Share of clips seen from the front.
         side: Share of clips seen from the left or right; the rest is seen from anywhere.
         height: Smallest and largest standing person, as a share of the picture's side; people are
@@ -55,17 +61,24 @@ def run(
         overwrite: Replace what a former run wrote.
         dry_run: Say what would be made, and stop.
     """
+    from dataclasses import replace
+
     from fastpose.data import synthetic
     from fastpose.errors import UserError
 
-    config = synthetic.SyntheticConfig(
-        activities=activities,
-        actors=actors,
-        travel=travel,
-        difficulty=difficulty,
-        camera=synthetic.CameraConfig(
-            frontal=frontal, side=side, person_in_window=height, shift=shift
-        ),
+    def given(**options: Any) -> dict[str, Any]:
+        return {name: value for name, value in options.items() if value is not None}
+
+    kind = synthetic.get_preset(preset)
+    kind = replace(kind, **given(size=size, frames=frames, fps=fps))
+    size, frames, fps = kind.size, kind.frames, kind.fps
+    views = given(frontal=frontal, side=side, person_in_window=height, shift=shift)
+    if kind.config.camera.directions and (frontal is not None or side is not None):
+        raise UserError(f"--frontal, --side: the cameras of preset '{preset}' stand still")
+    config = replace(
+        kind.config,
+        **given(activities=activities, actors=actors, travel=travel, difficulty=difficulty),
+        camera=replace(kind.config.camera, **views),
     )
     if poses_only and motion:
         raise UserError("--poses-only: writes the package's own motion; leave out --motion")

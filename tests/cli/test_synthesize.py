@@ -39,6 +39,41 @@ def test_recorded_motion(tmp_path: Path) -> None:
     assert len(ClipStore.open(out).clips) == 2
 
 
+@pytest.mark.parametrize("preset", ["human36m-like", "infants", "multiview", "fashion"])
+def test_presets(tmp_path: Path, preset: str) -> None:
+    out = tmp_path / "clips"
+    flags = ["--preset", preset, "--clips", "2", "--size", "32"]
+    if preset != "fashion":
+        flags += ["--frames", "2"]
+    assert main(["synthesize", "--out", str(out), *flags]) == 0
+    store = ClipStore.open(out)
+    assert store.size == 32
+    assert [len(clip) for clip in store.clips] == ([1, 1] if preset == "fashion" else [2, 2])
+    assert (store.clips[0].group == store.clips[1].group) == (preset == "multiview")
+    assert (out / "cameras.json").is_file()
+
+
+def test_options_override_a_preset(tmp_path: Path) -> None:
+    out = tmp_path / "clips"
+    flags = ["--preset", "human36m-like", "--activities", "Walking", "--actors", "1"]
+    flags += ["--difficulty", "0.9", "--height", "0.5", "0.6", "--fps", "10"]
+    assert main(["synthesize", "--out", str(out), *SMALL, *flags]) == 0
+    store = ClipStore.open(out)
+    config = store.info["config"]
+    assert {clip.activity for clip in store.clips} == {"Walking"}
+    assert (config["actors"], config["difficulty"], config["scene"]) == (1, 0.9, "room")
+    assert config["camera"]["person_in_window"] == [0.5, 0.6]
+    assert store.clips[0].fps == 10
+
+
+def test_poses_of_a_preset(tmp_path: Path) -> None:
+    out = tmp_path / "poses.npz"
+    assert (
+        main(["synthesize", "--preset", "infants", "--poses-only", "--out", str(out), *SMALL]) == 0
+    )
+    assert all(motion.positions[..., 1].max() < 0.5 for motion in read_motion(out))  # lying
+
+
 def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for flags in ([], ["--poses-only"]):
         out = str(tmp_path / "x.npz")
@@ -58,6 +93,9 @@ def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["--poses-only", "--motion", "a.npz"], "leave out --motion"),
         (["--motion", "none.npz"], "no such file"),
         (["--difficulty", "nan"], "difficulty"),
+        (["--preset", "fashoin"], "did you mean 'fashion'"),
+        (["--preset", "multiview", "--frontal", "1"], "stand still"),
+        (["--preset", "human36m-like", "--travel", "20"], "distance"),
     ],
 )
 def test_bad_input_is_one_line(

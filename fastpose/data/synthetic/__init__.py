@@ -10,17 +10,21 @@ from fastpose.data.synthetic.people import (
     SyntheticPeople,
 )
 from fastpose.data.synthetic.poses import motion_clips, motion_poses, write_poses
+from fastpose.data.synthetic.presets import PRESETS, Preset, get_preset
 from fastpose.data.synthetic.recorded import RecordedMotion
 
 __all__ = [
+    "PRESETS",
     "Camera",
     "CameraConfig",
     "GeneratedMotion",
     "MotionSource",
+    "Preset",
     "RecordedMotion",
     "SyntheticClip",
     "SyntheticConfig",
     "SyntheticPeople",
+    "get_preset",
     "motion_clips",
     "motion_poses",
     "write_clips",

@@ -108,14 +108,19 @@ def _furnish(rng: np.random.Generator, walls: np.ndarray, difficulty: float) -> 
     return walls
 
 
-def shadow(room: Room, feet: np.ndarray, size: int, strength: float) -> np.ndarray:
-    """Factor (T,S,S) float32 by which feet (T,N,3) in world space darken the floor."""
+def shadow(
+    room: Room, feet: np.ndarray, size: int, strength: float, reach: float = 0.14
+) -> np.ndarray:
+    """Factor (T,S,S) float32 by which feet (T,N,3) in world space darken the floor.
+
+    ``reach`` is the shadow's width in metres.
+    """
     factor = np.ones((len(feet), size * size), np.float32)
     if strength == 0 or not len(room.floor):
         return factor.reshape(-1, size, size)
     feet = feet.astype(np.float32)
     dark = np.zeros((len(feet), len(room.floor)), np.float32)
-    width = np.float32(0.5 / 0.14**2)
+    width = np.float32(0.5 / reach**2)
     for n in range(feet.shape[1]):
         square = (room.ground[:, 0] - feet[:, n, 0, None]) ** 2
         square += (room.ground[:, 1] - feet[:, n, 2, None]) ** 2

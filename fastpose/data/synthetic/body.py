@@ -60,6 +60,21 @@ _BONES = {
     "upper_arm": 0.285,
     "forearm": 0.255,
 }
+# An infant of about three months, grown to the same 1.69 m: a big head, short legs. Assumed.
+_INFANT_BONES = {
+    "hip_half_width": 0.105,
+    "hip_drop": 0.025,
+    "thigh": 0.33,
+    "shin": 0.305,
+    "foot": 0.15,
+    "lumbar": 0.21,
+    "chest": 0.265,
+    "neck": 0.115,
+    "head": 0.36,
+    "shoulder_half_width": 0.172,
+    "upper_arm": 0.28,
+    "forearm": 0.235,
+}
 ANKLE_HEIGHT = 0.08  # of a standing person, metres at scale 1
 _TOE_DROP = 0.055
 _UPRIGHT = ("shin", "thigh", "hip_drop", "lumbar", "chest", "neck", "head")
@@ -89,21 +104,47 @@ class Body:
 GIRTH_GROUPS = ("trunk", "head", "arm", "leg")
 
 
-def random_body(rng: np.random.Generator, *, bone_spread: float, girth_spread: float) -> Body:
-    """Draw a body of 1.5 to 1.9 m, each bone off the mean by at most ``bone_spread`` (a share).
+@dataclass(frozen=True)
+class BodyKind:
+    """The mean body that actors are drawn around.
+
+    Args:
+        heights: smallest and largest standing height in metres.
+        bones: bone lengths in metres at a height of 1.69 m.
+        girth: factor on the radii of each group of parts.
+    """
+
+    heights: tuple[float, float]
+    bones: Mapping[str, float]
+    girth: Mapping[str, float]
+
+
+BODY_KINDS = {
+    "adult": BodyKind((1.5, 1.9), _BONES, dict.fromkeys(GIRTH_GROUPS, 1.0)),
+    "infant": BodyKind(
+        (0.55, 0.70), _INFANT_BONES, {"trunk": 1.2, "head": 1.85, "arm": 1.2, "leg": 1.2}
+    ),
+}
+
+
+def random_body(
+    rng: np.random.Generator, *, bone_spread: float, girth_spread: float, kind: str = "adult"
+) -> Body:
+    """Draw a body of a kind, each bone off its mean by at most ``bone_spread`` (a share).
 
     Radii differ by at most ``girth_spread``; two thirds of it are the whole body's build, so that
     no thin thigh ends in a fat shin.
     """
-    scale = rng.uniform(1.5, 1.9) / TEMPLATE_HEIGHT
+    mean = BODY_KINDS[kind]
+    scale = rng.uniform(*mean.heights) / TEMPLATE_HEIGHT
     bones = {
         name: length * scale * (1 + bone_spread * rng.uniform(-1, 1))
-        for name, length in _BONES.items()
+        for name, length in mean.bones.items()
     }
     build = rng.uniform(-1, 1)
     girth = {g: 1 + girth_spread * (2 * build + rng.uniform(-1, 1)) / 3 for g in GIRTH_GROUPS}
     girth["head"] = 1 + girth_spread * rng.uniform(-0.3, 0.3)  # heads differ less than limbs
-    return Body(bones, girth, scale)
+    return Body(bones, {g: value * mean.girth[g] for g, value in girth.items()}, scale)
 
 
 def measure_scale(positions: np.ndarray) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ class CameraConfig:
         side: share of the clips seen from the left or right, within ``yaw_spread``. The rest has
             any yaw of the full turn.
         yaw_spread: standard deviation in degrees about the frontal and side views.
+        elevation: mean of the camera's elevation in degrees; 90 looks straight down.
         pitch_std: standard deviation of the camera's elevation in degrees.
         roll_std: standard deviation of the camera's roll in degrees.
         fov: range of the camera's vertical field of view in degrees.
@@ -24,17 +25,27 @@ class CameraConfig:
         person_in_window: range of the standing person's height as a share of the square window,
             kept where the motion fits.
         shift: how far the window may be off the motion's middle, 0 (centred) to 1 (to the edge).
+        directions: where fixed cameras stand, degrees from the world's z axis towards its x axis.
+            Without any, every clip has a camera of its own, as said above; with some, they have
+            the same place in all clips of a seed, look at the world's origin at half their
+            height, and only ``person_in_window`` and ``shift`` still count.
+        distance: of the fixed cameras from the vertical axis through the origin, metres.
+        eye: height of the fixed cameras above the ground, metres.
     """
 
     frontal: float = 0.0
     side: float = 0.0
     yaw_spread: float = 15.0
+    elevation: float = 0.0
     pitch_std: float = 10.0
     roll_std: float = 3.0
     fov: tuple[float, float] = (35.0, 65.0)
     person_in_view: tuple[float, float] = (0.35, 0.6)
     person_in_window: tuple[float, float] = (0.55, 0.9)
     shift: float = 0.5
+    directions: tuple[float, ...] = ()
+    distance: float = 4.5
+    eye: float = 1.6
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,8 @@ class Camera:
         centre: (3,) position in the world, metres.
         focal: focal length in pixels of the window.
         principal: (2,) where the optical axis meets the window, pixels (may be outside).
-        yaw: degrees from the person's front, towards the person's left.
+        yaw: degrees from the world's z axis, which a person faces at first, towards its x axis,
+            the person's left.
     """
 
     rotation: np.ndarray
@@ -62,6 +74,11 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Camera-space points (..., 3) to pixels (..., 2)."""
         return self.focal * points[..., :2] / points[..., 2:] + self.principal
+
+    def intrinsics(self) -> np.ndarray:
+        """(3,3) matrix that takes camera space to homogeneous pixels."""
+        x, y = self.principal
+        return np.array([[self.focal, 0.0, x], [0.0, self.focal, y], [0.0, 0.0, 1.0]])
 
 
 def _draw_yaw(rng: np.random.Generator, config: CameraConfig) -> float:
@@ -93,6 +110,7 @@ def random_camera(
     height: float,
     points: np.ndarray,
     radii: np.ndarray,
+    view: int | None = None,
 ) -> Camera:
     """A camera, and a window of ``size`` pixels that holds all ``points`` in every frame.
 
@@ -103,16 +121,20 @@ def random_camera(
         height: the person's standing height in metres.
         points: (T,N,3) centres of spheres on the body, world space.
         radii: (N,) their radii in metres.
+        view: number of the fixed camera, where there are any.
     """
+    if view is not None:
+        pose = fixed_pose(config, view)
+        far = float(pose.to_camera(points)[..., 2].mean())
+        share, slack = _draw_window(rng, config)
+        return _cut_window(pose, size, height / (far * share), points, radii, slack)
     yaw = _draw_yaw(rng, config)
-    pitch = float(np.clip(rng.normal(0, config.pitch_std), -25, 50))
+    steepest = max(50.0, min(config.elevation + 25, 90.0))
+    pitch = float(np.clip(config.elevation + rng.normal(0, config.pitch_std), -25, steepest))
     roll = float(rng.normal(0, config.roll_std))
-    view = 2 * np.tan(np.deg2rad(rng.uniform(*config.fov)) / 2)  # of the view at one metre
-    distance = height / (view * rng.uniform(*config.person_in_view))
-    share, slack = (
-        rng.uniform(*config.person_in_window),
-        0.5 + 0.5 * config.shift * rng.uniform(-1, 1, 2),
-    )
+    across = 2 * np.tan(np.deg2rad(rng.uniform(*config.fov)) / 2)  # of the view at one metre
+    distance = height / (across * rng.uniform(*config.person_in_view))
+    share, slack = _draw_window(rng, config)
     middle = points.reshape(-1, 3)
     middle = 0.5 * (middle.min(axis=0) + middle.max(axis=0))
     nearest = np.sqrt(((points - middle) ** 2).sum(-1)).max() + radii.max()
@@ -122,12 +144,40 @@ def random_camera(
     rotation = _look(yaw, pitch, roll)
     centre = middle - distance * rotation[2]
     unit = Camera(rotation, centre, 1.0, np.zeros(2), yaw)
+    return _cut_window(unit, size, height / (distance * share), points, radii, slack)
+
+
+def fixed_pose(config: CameraConfig, view: int) -> Camera:
+    """Place and direction of the fixed camera ``view``; its focal length is 1."""
+    yaw = config.directions[view]
+    pitch = float(np.rad2deg(np.arctan2(0.5 * config.eye, config.distance)))
+    rotation = _look(yaw, pitch, 0.0)
+    around = np.deg2rad(yaw)
+    x, z = config.distance * np.sin(around), config.distance * np.cos(around)
+    return Camera(rotation, np.array([x, config.eye, z]), 1.0, np.zeros(2), yaw)
+
+
+def _draw_window(rng: np.random.Generator, config: CameraConfig) -> tuple[float, np.ndarray]:
+    """The person's share of the window, and the share (2,) of its slack left of and above them."""
+    share = rng.uniform(*config.person_in_window)
+    return share, 0.5 + 0.5 * config.shift * rng.uniform(-1, 1, 2)
+
+
+def _cut_window(
+    unit: Camera,
+    size: int,
+    side: float,
+    points: np.ndarray,
+    radii: np.ndarray,
+    slack: np.ndarray,
+) -> Camera:
+    """A window of a camera of focal length 1, ``side`` wide at one metre if that holds all."""
     seen = unit.to_camera(points)
     flat, margin = seen[..., :2] / seen[..., 2:], (radii / (seen[..., 2] - radii))[..., None]
     low, high = (flat - margin).min(axis=(0, 1)), (flat + margin).max(axis=(0, 1))
     border = 0.02
-    side = max(height / (distance * share), float((high - low).max()) / (1 - 2 * border))
+    side = max(side, float((high - low).max()) / (1 - 2 * border))
     inset = border * side
     left_top = low - inset - slack * (side - 2 * inset - (high - low))
     focal = size / side
-    return Camera(rotation, centre, float(focal), -left_top * focal - 0.5, yaw)
+    return replace(unit, focal=float(focal), principal=-left_top * focal - 0.5)

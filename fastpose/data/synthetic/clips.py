@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fastpose.data.clips import ClipWriter
+from fastpose.data.datasets.views import looking_at
 from fastpose.data.synthetic.config import check_range
 from fastpose.data.synthetic.people import SyntheticClip, SyntheticPeople
 from fastpose.media.drawing import contact_sheet, draw_skeleton
@@ -52,7 +55,7 @@ def write_clips(
         "first_clip": first,
         "config": asdict(people.config),
     }
-    rows = []
+    rows, cameras = [], {}
     with ClipWriter(
         out_dir, people.size, skeleton=people.skeleton, info=info, overwrite=overwrite
     ) as writer:
@@ -71,13 +74,48 @@ def write_clips(
                 mask=clip.mask,
                 keypoints3d=clip.keypoints3d,
                 background=clip.background,
+                group=clip.group,
+                view=clip.view,
+                rotation=_rotation_at_window(clip),
             )
+            cameras[clip.name] = _calibration(clip)
             if len(rows) < _SHEET_ROWS:
                 rows.append(sheet_row(clip))
             if progress:
                 progress(done, n_clips)
+        (writer.root / "cameras.json").write_text(_calibrations(people.size, cameras))
         write_image(writer.root / "sheet.png", contact_sheet(rows, title=f"seed {people.seed}"))
     return Path(out_dir)
+
+
+def _rotation_at_window(clip: SyntheticClip) -> np.ndarray:
+    """(T,3,3) from the world to the camera turned to the window's middle, as of prepared clips."""
+    camera, size = clip.camera, clip.frames.shape[1]
+    intrinsics = np.array([camera.focal, camera.focal, *camera.principal])
+    rotation = looking_at(camera.rotation, intrinsics, (-0.5, -0.5, float(size)))
+    return np.broadcast_to(rotation.astype(np.float32), (len(clip.frames), 3, 3))
+
+
+def _calibration(clip: SyntheticClip) -> dict[str, Any]:
+    camera = clip.camera
+    return {
+        "group": clip.group,
+        "view": clip.view,
+        "rotation": camera.rotation.tolist(),
+        "centre": camera.centre.tolist(),
+        "intrinsics": camera.intrinsics().tolist(),
+    }
+
+
+def _calibrations(size: int, cameras: Mapping[str, Any]) -> str:
+    """The cameras as JSON, one clip a line, with the conventions that a reader needs."""
+    about = {
+        "size": size,
+        "camera": "rotation @ (world - centre); metres; world y up, camera x right, y down",
+        "pixel": "intrinsics @ camera, divided by its z; centre of the top-left pixel at (0, 0)",
+    }
+    lines = ",\n".join(f"  {json.dumps(n)}: {json.dumps(c)}" for n, c in cameras.items())
+    return json.dumps(about, indent=1)[: -len("\n}")] + ',\n "clips": {\n' + lines + "\n }\n}\n"
 
 
 def sheet_row(clip: SyntheticClip) -> tuple[str, list[np.ndarray]]:

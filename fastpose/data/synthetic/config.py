@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fastpose.data.synthetic.body import BODY_KINDS
 from fastpose.data.synthetic.camera import CameraConfig
 from fastpose.data.synthetic.motion import check_activities
-from fastpose.errors import UserError
+from fastpose.errors import UserError, nearest
+
+SCENES = ("wall", "room", "cot")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,13 @@ class SyntheticConfig:
         shadow: darkness of the shadow at the feet, 0 to 1.
         blur: range of the blur's weight of either neighbour pixel, within 0 to 0.25.
         supersample: samples along a pixel's side.
+        body: kind of the actors' bodies: "adult" or "infant".
+        heading: people are turned from the z axis at first, by at most so many degrees.
+        scene: "wall" (a wall and a floor, other ones in every clip), "room" (one room for all
+            clips of a seed, the same from all cameras) or "cot" (a mattress seen from above).
+        synchronised: whether all of ``camera.directions`` film every motion at the same time;
+            clip ``i`` is then motion ``i // cameras`` seen by camera ``i % cameras``. Otherwise
+            every clip is a motion of its own, filmed by one of them.
 
     Raises:
         UserError: a value outside its range, or an unknown activity.
@@ -39,6 +49,10 @@ class SyntheticConfig:
     shadow: float = 0.35
     blur: tuple[float, float] = (0.03, 0.12)
     supersample: int = 2
+    body: str = "adult"
+    heading: float = 0.0
+    scene: str = "wall"
+    synchronised: bool = False
 
     def __post_init__(self) -> None:
         check_activities(self.activities)
@@ -51,6 +65,9 @@ class SyntheticConfig:
         check_range("blur", min(self.blur), 0, 0.25)
         check_range("blur", max(self.blur), 0, 0.25)
         check_range("supersample", self.supersample, 1, 8)
+        check_choice("body", self.body, tuple(BODY_KINDS))
+        check_choice("scene", self.scene, SCENES)
+        check_range("heading", self.heading, 0, 180)
         camera = self.camera
         check_range("frontal", camera.frontal, 0, 1)
         check_range("side", camera.side, 0, 1)
@@ -61,6 +78,28 @@ class SyntheticConfig:
         check_range("height", min(camera.person_in_window), 0.05, 1)
         check_range("height", max(camera.person_in_window), 0.05, 1)
         check_range("shift", camera.shift, 0, 1)
+        check_range("elevation", camera.elevation, -25, 90)
+        check_range("eye", camera.eye, 0.1, 100)
+        for direction in camera.directions:
+            check_range("directions", direction, -360, 360)
+        if camera.directions:  # nobody walks into a camera
+            check_range("distance", camera.distance, 1.5 + self.travel / 2, 1000)
+        elif self.synchronised:
+            raise UserError("synthetic people: synchronised cameras need directions")
+
+    @property
+    def views(self) -> int:
+        """How many clips show the same motion."""
+        return len(self.camera.directions) if self.synchronised else 1
+
+
+def check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    """UserError that names the setting unless ``value`` is one of ``known``."""
+    if value not in known:
+        hint = nearest(value, known)
+        raise UserError(
+            f"synthetic people: {name} must be one of {', '.join(known)}, not '{value}'{hint}"
+        )
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastpose.data.synthetic.activities import ACTIVITIES, Curves, move_arm
+from fastpose.data.synthetic.activities import ACTIVITIES, Activity, Curves, move_arm
+from fastpose.data.synthetic.activities_indoor import INDOOR
+from fastpose.data.synthetic.activities_infant import INFANT
 from fastpose.data.synthetic.body import ANKLE_HEIGHT, JOINT, LIMITS, Body, forward_kinematics
 from fastpose.errors import UserError, nearest
 
+KNOWN: dict[str, Activity] = ACTIVITIES | INDOOR | INFANT
 _STEP_RATE = 60.0  # Hz; feet are followed at this rate or above, whatever the frame rate
 _FEET = [JOINT[f"{side}_{name}"] for side in "lr" for name in ("ankle", "toe")]
 _TOE_HEIGHT = 0.025
+_ON_BED = np.array([joint in ("pelvis", "spine", "thorax") for joint in JOINT])
+_BED = 0.105  # from the back's skin to the spine, metres at scale 1
 # Slow random movement of a standing person, degrees.
 _FIDGET = {
     "yaw": 2.5,
@@ -44,6 +49,7 @@ class BodyMotion:
         activity: what the person does.
         scale: size of the body relative to 1.69 m.
         height: standing height in metres.
+        lying: whether the person lies on the back, head towards -z, instead of standing.
     """
 
     positions: np.ndarray
@@ -51,14 +57,15 @@ class BodyMotion:
     activity: str
     scale: float
     height: float
+    lying: bool = False
 
 
 def check_activities(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The named activities, all of them for an empty tuple; UserError for an unknown one."""
+    """The named activities, the everyday ones for an empty tuple; UserError for an unknown one."""
     for name in names:
-        if name not in ACTIVITIES:
-            hint = nearest(name, ACTIVITIES)
-            raise UserError(f"no activity '{name}' (known: {', '.join(ACTIVITIES)}){hint}")
+        if name not in KNOWN:
+            hint = nearest(name, KNOWN)
+            raise UserError(f"no activity '{name}' (known: {', '.join(KNOWN)}){hint}")
     return names or tuple(ACTIVITIES)
 
 
@@ -100,7 +107,7 @@ def activity_angles(rng: np.random.Generator, name: str, t: np.ndarray) -> Curve
 
     The angles are smooth in time and inside :data:`~fastpose.data.synthetic.body.LIMITS`.
     """
-    angles = _resting(rng, t) | ACTIVITIES[name](rng, t)
+    angles = _resting(rng, t) | KNOWN[name](rng, t)
     for key in LIMITS:
         amount = _FIDGET.get(key.removeprefix("l_").removeprefix("r_"), 0.0)
         angles[key] = angles[key] + _fidget(rng, t, amount)
@@ -149,6 +156,23 @@ def place_on_ground(
     return positions + offset[:, None]
 
 
+def lay_down(positions: np.ndarray, face: np.ndarray, bed: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lay a standing body (T,19,3) on its back, head towards -z, its spine ``bed`` metres up.
+
+    A body that rolls or stretches a limb down is raised by as much, so that nothing sinks.
+    """
+
+    def turn(v: np.ndarray) -> np.ndarray:
+        return np.stack([v[..., 0], v[..., 2], -v[..., 1]], axis=-1)
+
+    laid = turn(positions)
+    height = laid[..., 1] - bed * np.where(_ON_BED, 1.0, 0.3)
+    softness = 0.05 * bed
+    lowest = -softness * np.log(np.exp(-height / softness).sum(axis=1))
+    laid[..., 1] -= lowest[:, None]
+    return laid, turn(face)
+
+
 def _smooth(values: np.ndarray, width: float) -> np.ndarray:
     """Gaussian mean of ``values`` (T,D) over time; ``width`` is its deviation in samples."""
     reach = min(int(np.ceil(3 * width)), len(values) - 1)
@@ -170,5 +194,9 @@ def generate_motion(
     t = np.arange((frames - 1) * fine + 1) / (fps * fine)
     angles: Mapping[str, np.ndarray] = activity_angles(rng, activity, t)
     positions, face = forward_kinematics(body, angles)
-    positions = place_on_ground(positions, angles["jump"], body.scale, travel, fps * fine)
-    return BodyMotion(positions[::fine], face[::fine], activity, body.scale, body.height)
+    lying = activity in INFANT
+    if lying:
+        positions, face = lay_down(positions, face, _BED * body.scale * body.girth["trunk"])
+    else:
+        positions = place_on_ground(positions, angles["jump"], body.scale, travel, fps * fine)
+    return BodyMotion(positions[::fine], face[::fine], activity, body.scale, body.height, lying)

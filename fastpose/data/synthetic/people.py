@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from fastpose.data.synthetic.appearance import TEXELS, random_appearance
-from fastpose.data.synthetic.background import random_room, shadow
+from fastpose.data.synthetic.appearance import TEXELS, Appearance, random_appearance
+from fastpose.data.synthetic.background import Room, random_room, shadow
 from fastpose.data.synthetic.body import JOINT, SKELETON, Body, random_body
 from fastpose.data.synthetic.camera import Camera, random_camera
 from fastpose.data.synthetic.compose import blur, gather, joints_visible, shade, to_bytes
@@ -19,9 +19,10 @@ from fastpose.data.synthetic.config import SyntheticConfig, check_range
 from fastpose.data.synthetic.motion import BodyMotion, check_activities, generate_motion
 from fastpose.data.synthetic.parts import joint_depths, place_parts
 from fastpose.data.synthetic.render import cast
+from fastpose.data.synthetic.scenes import random_cot, random_interior, view_interior
 from fastpose.skeletons import Skeleton
 
-ACTOR_STREAM, CLIP_STREAM, POSE_STREAM = 0, 1, 2
+ACTOR_STREAM, CLIP_STREAM, POSE_STREAM, SCENE_STREAM, VIEW_STREAM = range(5)
 _BLOCK = 64 * 64**2  # pixels of the frames rendered together
 _FEET = [JOINT[f"{side}_{name}"] for side in "lr" for name in ("ankle", "toe")]
 
@@ -42,6 +43,8 @@ class SyntheticClip:
         fps: frames per second.
         actor: name of the person; the same name is the same body and clothes.
         activity: what the person does.
+        group: name of the motion; clips of one group show the same moments.
+        view: name of the camera, where there are fixed ones.
     """
 
     name: str
@@ -55,6 +58,8 @@ class SyntheticClip:
     fps: float
     actor: str
     activity: str
+    group: str
+    view: str | None
 
 
 class MotionSource(Protocol):
@@ -119,20 +124,38 @@ class SyntheticPeople:
         self.size, self.frames_per_clip, self.fps, self.seed = size, frames_per_clip, fps, seed
         self.config = config or SyntheticConfig()
         self._motion = motion or GeneratedMotion(self.config.activities)
+        self._interior = None
+        if self.config.scene == "room":
+            camera = self.config.camera
+            half = (camera.distance if camera.directions else 4.0) + 0.6
+            rng = stream(seed, SCENE_STREAM, 0)
+            self._interior = random_interior(rng, half, self.config.difficulty)
 
     def clip(self, index: int) -> SyntheticClip:
         """Render clip ``index``; the same bytes whenever and wherever it is asked for."""
         check_range("clip index", index, 0, 2**32 - 1)
         config, size, count = self.config, self.size, self.frames_per_clip
-        rng = stream(self.seed, CLIP_STREAM, index)
+        number = index // config.views
+        rng = stream(self.seed, CLIP_STREAM, number)
         actor = int(rng.integers(config.actors))
         actor_rng = stream(self.seed, ACTOR_STREAM, actor)
         body = random_body(
-            actor_rng, bone_spread=config.bone_spread, girth_spread=config.girth_spread
+            actor_rng,
+            bone_spread=config.bone_spread,
+            girth_spread=config.girth_spread,
+            kind=config.body,
         )
         look = random_appearance(actor_rng)
         motion = self._motion.draw(rng, body, frames=count, fps=self.fps, travel=config.travel)
+        if config.heading:
+            motion = _turned(motion, rng.uniform(-config.heading, config.heading))
         parts = place_parts(motion, body.girth, look.hair)
+        view = None
+        if config.camera.directions:
+            directions = len(config.camera.directions)
+            view = index % directions if config.synchronised else int(rng.integers(directions))
+        if config.synchronised:  # what differs between the views of one motion
+            rng = stream(self.seed, VIEW_STREAM, index)
         camera = random_camera(
             rng,
             config.camera,
@@ -140,18 +163,20 @@ class SyntheticPeople:
             height=motion.height,
             points=np.concatenate(parts.ends(), axis=1),
             radii=np.tile(parts.reach(), 2),
+            view=view,
         )
-        middle = motion.positions[:, JOINT["pelvis"]].mean(axis=0)
-        room = random_room(
-            rng, camera, size, middle=middle, avoid=look.colors, difficulty=config.difficulty
-        )
+        room = self._room(rng, camera, motion, look)
         light, ambient = _random_light(rng, camera)
+        if self._interior is not None:
+            light = self._interior.light
         gain, softness = rng.uniform(0.9, 1.15), rng.uniform(*config.blur)
         grain = np.float32(0.004 + 0.02 * config.difficulty)
         points3d = camera.to_camera(motion.positions)
         points = camera.project(points3d)
         samples = (points + 0.5) * config.supersample - 0.5
         skin = 1.15 * joint_depths(motion, body.girth)
+        touching = list(JOINT.values()) if motion.lying else _FEET
+        reach = 0.18 * motion.scale if motion.lying else 0.14
 
         frames = np.empty((count, size, size, 3), np.uint8)
         mask = np.empty((count, size, size), np.uint8)
@@ -162,7 +187,7 @@ class SyntheticPeople:
             surface = cast(parts.frames(now), camera, size, config.supersample, light, TEXELS)
             color = shade(surface, look.texture, gain, ambient)
             person, cover = gather(surface, color, size, config.supersample)
-            dark = shadow(room, motion.positions[now][:, _FEET], size, config.shadow)
+            dark = shadow(room, motion.positions[now][:, touching], size, config.shadow, reach)
             image = person + ((1 - cover) * dark)[..., None] * room.plate
             noise = grain * rng.standard_normal(image.shape, np.float32)
             frames[now] = to_bytes(blur(image, softness) + noise)
@@ -180,6 +205,22 @@ class SyntheticPeople:
             fps=self.fps,
             actor=f"s{self.seed}_a{actor:03d}",
             activity=motion.activity,
+            group=f"s{self.seed}_m{number:06d}",
+            view=None if view is None else f"camera{view}",
+        )
+
+    def _room(
+        self, rng: np.random.Generator, camera: Camera, motion: BodyMotion, look: Appearance
+    ) -> Room:
+        """The clip's background, as the configuration's scene has it."""
+        difficulty = self.config.difficulty
+        if self._interior is not None:
+            return view_interior(self._interior, camera, self.size)
+        if self.config.scene == "cot":
+            return random_cot(rng, camera, self.size, difficulty)
+        middle = motion.positions[:, JOINT["pelvis"]].mean(axis=0)
+        return random_room(
+            rng, camera, self.size, middle=middle, avoid=look.colors, difficulty=difficulty
         )
 
     def render_clips(self, indices: Iterable[int], threads: int = 1) -> Iterator[SyntheticClip]:
@@ -197,6 +238,13 @@ class SyntheticPeople:
             finally:
                 for waiting in ahead:
                     waiting.cancel()
+
+
+def _turned(motion: BodyMotion, degrees: float) -> BodyMotion:
+    """The motion turned about the vertical axis through the origin, towards the person's left."""
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    return replace(motion, positions=motion.positions @ turn.T, face=motion.face @ turn.T)
 
 
 def _random_light(rng: np.random.Generator, camera: Camera) -> tuple[np.ndarray, float]:

@@ -44,7 +44,12 @@ def motion_clips(
     clips = []
     for index in range(n_clips):
         rng = stream(seed, POSE_STREAM, index)
-        body = random_body(rng, bone_spread=config.bone_spread, girth_spread=config.girth_spread)
+        body = random_body(
+            rng,
+            bone_spread=config.bone_spread,
+            girth_spread=config.girth_spread,
+            kind=config.body,
+        )
         moved = source.draw(rng, body, frames=frames_per_clip, fps=fps, travel=config.travel)
         clips.append(
             Motion(

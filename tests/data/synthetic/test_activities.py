@@ -7,14 +7,15 @@ import pytest
 
 from fastpose.data.synthetic.activities import ACTIVITIES, ease, move_arm, pulse
 from fastpose.data.synthetic.body import LIMITS
+from fastpose.data.synthetic.motion import KNOWN
 
 T = np.arange(121) / 60
 
 
-@pytest.mark.parametrize("name", ACTIVITIES)
+@pytest.mark.parametrize("name", KNOWN)
 def test_angles_are_known_finite_and_smooth(name: str) -> None:
     for seed in range(4):
-        curves = ACTIVITIES[name](np.random.default_rng(seed), T)
+        curves = KNOWN[name](np.random.default_rng(seed), T)
         assert set(curves) <= set(LIMITS) | {"jump"}
         for angle, values in curves.items():
             assert values.shape == T.shape, angle
@@ -23,9 +24,9 @@ def test_angles_are_known_finite_and_smooth(name: str) -> None:
             assert np.abs(np.diff(values)).max() < (0.02 if angle == "jump" else 16), angle
 
 
-@pytest.mark.parametrize("name", ACTIVITIES)
+@pytest.mark.parametrize("name", KNOWN)
 def test_two_draws_differ(name: str) -> None:
-    first, second = (ACTIVITIES[name](np.random.default_rng(seed), T) for seed in (0, 1))
+    first, second = (KNOWN[name](np.random.default_rng(seed), T) for seed in (0, 1))
     assert any(
         key not in second or not np.allclose(first[key], second[key], atol=0.5) for key in first
     )

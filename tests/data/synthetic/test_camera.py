@@ -77,3 +77,35 @@ def test_shift_moves_the_person_about() -> None:
         return np.array([c.project(c.to_camera(BODY)).mean(axis=0) for c in cameras])
 
     assert middles(1.0).std(axis=0).max() > 1.5 * middles(0.0).std(axis=0).max()
+
+
+def test_fixed_cameras_stand_where_they_are_told_and_look_at_the_middle() -> None:
+    changes = {"directions": (0.0, 90.0, -135.0), "distance": 5.0, "eye": 1.6}
+    config = CameraConfig(**changes)  # type: ignore[arg-type]
+    for view, (x, z) in enumerate([(0, 5), (5, 0), (-np.sqrt(12.5), -np.sqrt(12.5))]):
+        rng = np.random.default_rng(view)
+        made = [
+            random_camera(
+                rng, config, size=64, height=1.75, points=BODY[None], radii=RADII, view=view
+            )
+            for _ in range(2)
+        ]
+        assert np.allclose(made[0].centre, [x, 1.6, z])
+        assert np.array_equal(made[0].rotation, made[1].rotation)
+        assert not np.array_equal(made[0].principal, made[1].principal)  # windows differ
+        middle = made[0].to_camera(np.array([0.0, 0.8, 0.0]))
+        assert np.abs(middle[:2]).max() < 1e-9 and middle[2] > 4.9
+
+
+def test_a_camera_from_above() -> None:
+    for seed in range(20):
+        camera = draw(seed, elevation=85.0, pitch_std=5.0, frontal=1.0, yaw_spread=0.0, roll_std=0)
+        assert camera.rotation[2, 1] < -0.9
+        assert camera.rotation[1, 2] > 0.9  # towards the world's z axis is down in the picture
+
+
+def test_intrinsics_are_those_of_project() -> None:
+    camera = draw(3)
+    seen = camera.to_camera(BODY)
+    flat = seen @ camera.intrinsics().T
+    assert np.allclose(flat[:, :2] / flat[:, 2:], camera.project(seen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,26 @@ def test_what_is_written_is_what_was_rendered(tmp_path: Path) -> None:
             assert np.array_equal(getattr(stored, name), getattr(clip, name)), name
     sheet = read_image(folder / "sheet.png")
     assert sheet.shape[0] > 3 * 128 and sheet.shape[1] > 8 * 128
+
+
+def test_calibration_is_written(tmp_path: Path) -> None:
+    folder = write_clips(tmp_path / "clips", 2, PEOPLE)
+    cameras = json.loads((folder / "cameras.json").read_text())
+    assert cameras["size"] == 32
+    for stored in ClipStore.open(folder).clips:
+        camera = cameras["clips"][stored.name]
+        assert (camera["group"], camera["view"]) == (stored.group, stored.view)
+        assert stored.keypoints3d is not None and stored.rotation is not None
+        flat = stored.keypoints3d @ np.array(camera["intrinsics"]).T
+        assert np.abs(flat[..., :2] / flat[..., 2:] - stored.keypoints).max() < 1e-3
+        rotation = np.array(camera["rotation"])
+        world = stored.keypoints3d @ rotation + np.array(camera["centre"])
+        assert abs(world[..., 1].min()) < 0.2  # feet near the ground
+        # The camera of ``rotation`` looks at the window's middle.
+        assert stored.rotation.shape == (4, 3, 3)
+        middle = np.linalg.solve(np.array(camera["intrinsics"]), [15.5, 15.5, 1.0])
+        turned = stored.rotation[0] @ rotation.T @ middle
+        assert np.abs(turned[:2]).max() < 1e-5 and turned[2] > 0.9
 
 
 def test_index_is_the_same_for_any_number_of_threads(tmp_path: Path) -> None:

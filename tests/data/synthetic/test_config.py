@@ -27,6 +27,15 @@ from fastpose.errors import UserError
         ({"camera": CameraConfig(fov=(0.0, 60.0))}, "fov"),
         ({"camera": CameraConfig(person_in_window=(0.5, 1.4))}, "height"),
         ({"camera": CameraConfig(shift=3.0)}, "shift"),
+        ({"camera": CameraConfig(elevation=120.0)}, "elevation"),
+        ({"camera": CameraConfig(directions=(0.0, 999.0))}, "directions"),
+        ({"camera": CameraConfig(directions=(0.0,), distance=1.0)}, "distance"),
+        ({"camera": CameraConfig(directions=(0.0,), distance=5.0), "travel": 9.0}, "distance"),
+        ({"camera": CameraConfig(directions=(0.0,), eye=0.0)}, "eye"),
+        ({"synchronised": True}, "directions"),
+        ({"body": "infnat"}, "did you mean 'infant'"),
+        ({"scene": "beach"}, "scene"),
+        ({"heading": 200.0}, "heading"),
     ],
 )
 def test_out_of_range(changes: dict[str, object], named: str) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from fastpose.data.synthetic.activities import ACTIVITIES
+from fastpose.data.synthetic.activities_indoor import INDOOR
+from fastpose.data.synthetic.activities_infant import INFANT
 from fastpose.data.synthetic.body import JOINT, LIMITS, SKELETON, random_body
 from fastpose.data.synthetic.motion import (
     BodyMotion,
@@ -25,7 +27,10 @@ def draw(name: str, seed: int = 0, *, fps: float = 30.0, travel: float = 10.0) -
     return generate_motion(rng, body, name, frames=int(2 * fps), fps=fps, travel=travel)
 
 
-@pytest.mark.parametrize("name", ACTIVITIES)
+STANDING = [*ACTIVITIES, *INDOOR]
+
+
+@pytest.mark.parametrize("name", [*STANDING, *INFANT])
 def test_joint_limits(name: str) -> None:
     t = np.arange(240) / 60
     for seed in range(6):
@@ -34,7 +39,7 @@ def test_joint_limits(name: str) -> None:
             assert low < angles[key].min() and angles[key].max() < high, key
 
 
-@pytest.mark.parametrize("name", ACTIVITIES)
+@pytest.mark.parametrize("name", [*STANDING, *INFANT])
 def test_motion_is_smooth(name: str) -> None:
     for seed in range(3):
         motion = draw(name, seed)
@@ -46,7 +51,7 @@ def test_motion_is_smooth(name: str) -> None:
         assert turning.max() < 0.3
 
 
-@pytest.mark.parametrize("name", ACTIVITIES)
+@pytest.mark.parametrize("name", STANDING)
 def test_feet_touch_the_ground_and_do_not_sink(name: str) -> None:
     lowest = draw(name).positions[:, FEET, 1].min(axis=1)
     assert lowest.min() > -0.02
@@ -106,3 +111,32 @@ def test_unknown_activity_names_the_nearest() -> None:
     assert check_activities(()) == tuple(ACTIVITIES)
     with pytest.raises(UserError, match="did you mean 'squat'"):
         check_activities(("walk", "squatt"))
+
+
+@pytest.mark.parametrize("name", INFANT)
+def test_infants_lie_on_the_bed_and_keep_their_bones(name: str) -> None:
+    for seed in range(6):
+        rng = np.random.default_rng([seed, len(name)])
+        body = random_body(rng, bone_spread=0.1, girth_spread=0.2, kind="infant")
+        motion = generate_motion(rng, body, name, frames=60, fps=30.0, travel=0.0)
+        height = motion.positions[..., 1]
+        assert motion.lying and 0.5 < motion.height < 0.8
+        assert height.min() > -0.02 and height.max() < 0.6 * motion.height
+        trunk = height[:, [JOINT[j] for j in ("pelvis", "spine", "thorax")]]
+        assert trunk.min() > 0.02 and trunk.max() < 0.2 * motion.height
+        assert motion.face[:, 1].min() > 0.2  # never on the stomach
+        head = motion.positions[:, JOINT["head_top"]] - motion.positions[:, JOINT["pelvis"]]
+        assert (head[:, 2] < 0).all()
+        shin = motion.positions[:, JOINT["l_knee"]] - motion.positions[:, JOINT["l_ankle"]]
+        assert np.ptp(np.linalg.norm(shin, axis=-1)) < 1e-9
+
+
+def test_a_body_of_another_kind_has_other_proportions() -> None:
+    adult, infant = (
+        random_body(np.random.default_rng(0), bone_spread=0, girth_spread=0, kind=kind)
+        for kind in ("adult", "infant")
+    )
+    assert adult.height == pytest.approx(adult.scale * 1.69)
+    assert infant.height == pytest.approx(infant.scale * 1.69)
+    assert infant.bones["head"] / infant.height > 1.8 * adult.bones["head"] / adult.height
+    assert infant.bones["thigh"] / infant.height < 0.8 * adult.bones["thigh"] / adult.height
