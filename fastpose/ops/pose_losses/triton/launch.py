@@ -1,0 +1,70 @@
+"""Launches that the losses share."""
+
+# Triton's language does not type-check: what a kernel is called with is not what it receives.
+# pyright: reportArgumentType=false, reportCallIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+import triton
+from torch import Tensor
+
+from fastpose.ops.pose_losses import reference
+from fastpose.ops.pose_losses import triton_kernels as kernels
+
+BLOCK = 1024
+OPTIONS: dict[str, Any] = dict(num_warps=4, enable_fp_fusion=True)
+DIFFERENCE, PAIR, OUTSIDE = range(3)
+
+
+def on_device_of(name: str, tensor: Tensor) -> AbstractContextManager[Any]:
+    """A context in which launches go to the device of the tensor, an argument of that name."""
+    if isinstance(kernels.sum_kernel, triton.JITFunction) and not tensor.is_cuda:
+        raise ValueError(f"backend='triton' needs tensors on a GPU, got {name} on {tensor.device}")
+    return torch.cuda.device_of(tensor)  # does nothing on the CPU, where kernels are interpreted
+
+
+def loss_of(
+    term: int,
+    arrays: Sequence[Tensor],
+    denominators: Sequence[int],
+    constant: float = 0.0,
+    b: Tensor | None = None,
+) -> Tensor:
+    """The sum over arrays of the sum of their numbers' terms, divided by what belongs to each."""
+    loss = arrays[0].new_empty((), dtype=reference.wide_type(arrays[0]))
+    total = arrays[0].new_empty((), dtype=torch.float64)
+    last = len(arrays) - 1
+    for i, (array, denominator) in enumerate(zip(arrays, denominators, strict=True)):
+        numbers = array.contiguous()
+        kernels.sum_kernel[(1,)](
+            numbers, numbers if b is None else b.contiguous(), total, loss, numbers.numel(),
+            denominator, TERM=term, C=constant, FIRST=i == 0, LAST=i == last,
+            BLOCK=BLOCK, **OPTIONS,
+        )  # fmt: skip
+    return loss
+
+
+def gradients_of(
+    term: int,
+    grad_loss: Tensor,
+    array: Tensor,
+    denominator: int,
+    constant: float = 0.0,
+    b: Tensor | None = None,
+    wanted: tuple[bool, bool] = (True, False),
+) -> tuple[Tensor, Tensor]:
+    """By the numbers of one array and those of `b`; empty where they are not wanted."""
+    grads = [array.new_empty(array.shape if want else 0) for want in wanted]
+    numbers = array.contiguous()
+    if numbers.numel() > 0:
+        kernels.backward_kernel[(triton.cdiv(numbers.numel(), BLOCK),)](
+            numbers, numbers if b is None else b.contiguous(), grad_loss, *grads, numbers.numel(),
+            denominator, TERM=term, C=constant, WANT_A=wanted[0], WANT_B=wanted[1],
+            BLOCK=BLOCK, **OPTIONS,
+        )  # fmt: skip
+    return grads[0], grads[1]
