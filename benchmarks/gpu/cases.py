@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from benchmarks.ops import bench_feature_distance as perceptual
 from benchmarks.ops.bench_render_gaussians import ANISOTROPIC, HEATMAPS, TEMPLATES
 from benchmarks.ops.bench_soft_argmax import JOINT, MARGINAL
 from benchmarks.ops.bench_warp_templates import FIXED
@@ -21,6 +22,11 @@ JOINT_MAPS, MARGINAL_MAPS = (Case(64, 256, 17, kind=k) for k in (JOINT, MARGINAL
 BLOBS = Case(64, 256, 18, kind=FIXED)
 HEAT, LIMBS = (Case(64, 256, 17, kind=k) for k in (HEATMAPS, ANISOTROPIC))
 PARTS = Case(64, 256, 18, kind=TEMPLATES)
+SQUARES, ABSOLUTES, MASKED = (
+    perceptual.Case(64, kind=k)
+    for k in (perceptual.SQUARES, perceptual.ABSOLUTES, perceptual.MASKED)
+)
+NARROW = replace(SQUARES, dtype="bfloat16", channels_last=True)
 
 CASES: dict[str, tuple[Case, ...]] = {
     "render_skeleton": (
@@ -41,12 +47,14 @@ CASES: dict[str, tuple[Case, ...]] = {
     ),
     "soft_argmax": (JOINT_MAPS, MARGINAL_MAPS, Case(64, 16, 17, kind=MARGINAL)),
     "warp_templates": (BLOBS, replace(BLOBS, dtype="bfloat16", channels_last=True)),
+    "feature_distance": (SQUARES, ABSOLUTES, MASKED, NARROW),
 }
 REHEARSED = {
     "render_skeleton": (Skeleton(1, 16, 4),),
     "render_gaussians": tuple(Case(1, 16, 2, kind=k) for k in (HEATMAPS, ANISOTROPIC, TEMPLATES)),
     "soft_argmax": (Case(1, 16, 2, kind=JOINT),),
     "warp_templates": (Case(1, 16, 2, kind=FIXED),),
+    "feature_distance": (perceptual.Case(1, 16, kind=perceptual.MASKED),),
 }
 GOALS: tuple[Goal, ...] = (
     Goal("skeleton, batch 16", S16, BOTH, PAPER, 60, 100),
@@ -69,4 +77,9 @@ GOALS: tuple[Goal, ...] = (
     Goal("soft-argmax, grid", JOINT_MAPS, BOTH, "grid product", 4.5),
     Goal("soft-argmax", JOINT_MAPS, BOTH, COMPILED, 1.3, 1.8),
     Goal("bilinear warp", BLOBS, BOTH, "kornia warp_affine", 12),
+    Goal("perceptual L2", SQUARES, BOTH, "KeypointGAN", 1.5, 2),
+    Goal("perceptual L2", SQUARES, BOTH, COMPILED, 1.3, 1.8),
+    Goal("perceptual L1", ABSOLUTES, BOTH, "KeypointGAN", 3.5),
+    Goal("masked perceptual L2", MASKED, BOTH, "stacked", 5),
+    Goal("perceptual L2, bfloat16", NARROW, BOTH, COMPILED, 1.3, 1.8),
 )

@@ -122,7 +122,7 @@ def bytes_of(name: str, what: str, result: Tensor, problem: Problem) -> int:
     if name in (MEMSET, MEMSET_NEW, READ, COPY):
         largest = max(t.nbytes for t in (result, *problem.sample.tensors()))
         return largest * (2 if name == COPY else 1)
-    inputs = sum(t.nbytes for t in problem.sample.tensors())
+    inputs = sum(t.nbytes for t in problem.inputs())
     gradients = sum(t.nbytes for t in problem.leaves(gradients=False))
     forward = inputs + result.nbytes
     backward = result.nbytes + (inputs if problem.rereads else 0) + gradients

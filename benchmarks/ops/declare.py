@@ -60,7 +60,7 @@ class Case:
 
     def random(self, *shape: int, seed: int) -> Tensor:
         """Normally distributed float32 numbers."""
-        return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Problem:
 
     Attributes:
         sample: the call of the public operator, everything in float32.
-        wanted: which of the call's positional arguments get gradients.
-        peers: by name; each called with those arguments.
+        wanted: which of the call's positional arguments, tensors or lists of them, get gradients.
+        peers: by name; each called with those tensors.
         image: whether the result is an image, which can be written into `out` and be of any dtype.
         rereads: whether the backward has to read those arguments once more.
     """
@@ -100,16 +100,23 @@ class Problem:
 
     def leaves(self, *, gradients: bool, dtype: torch.dtype | None = None) -> list[Tensor]:
         """The tensors that get gradients, as new leaves."""
-        found = [self.sample.args[i].detach().clone() for i in self.wanted]
+        found = [t.detach().clone() for i in self.wanted for t in _tensors(self.sample.args[i])]
         return [leaf.to(dtype or leaf.dtype).requires_grad_(gradients) for leaf in found]
+
+    def inputs(self) -> list[Tensor]:
+        """All tensors that are read."""
+        more = [t for value in self.sample.kwargs.values() for t in _tensors(value)]
+        return [*self.sample.tensors(), *more]
 
     def drawer(self, operator: str) -> Drawer:
         """The public operator as a function of the tensors that get gradients, and of keywords."""
         function, arguments = getattr(ops, operator), list(self.sample.args)
 
         def ours(*leaves: Tensor, **more: Any) -> Tensor:
-            for i, leaf in zip(self.wanted, leaves, strict=True):
-                arguments[i] = leaf
+            given = iter(leaves)
+            for i in self.wanted:
+                is_list = isinstance(arguments[i], list)
+                arguments[i] = [next(given) for _ in arguments[i]] if is_list else next(given)
             result = function(*arguments, **self.sample.kwargs, **more)
             return result[0] if isinstance(result, tuple) else result
 
@@ -124,10 +131,15 @@ class Problem:
 
     def exact(self, operator: str) -> Drawer:
         """The reference in float64."""
-        keywords = {k: v for k, v in self.sample.kwargs.items() if k != "dtype"}
-        keywords["backend"] = "reference"
-        sample = Sample("", self.sample.with_tensors(Tensor.double).args, keywords)
+        exact = self.sample.with_tensors(Tensor.double)
+        keywords = {k: v for k, v in exact.kwargs.items() if k != "dtype"}
+        sample = Sample("", exact.args, keywords | dict(backend="reference"))
         return Problem(sample, self.wanted, {}).drawer(operator)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    each = value if isinstance(value, list) else [value]
+    return [t for t in each if isinstance(t, Tensor)]
 
 
 @dataclass(frozen=True)
