@@ -193,6 +193,12 @@ def architectures(library: Path, cuobjdump: str) -> dict[str, set[str]]:
     return found
 
 
+def names(library: Path, cuobjdump: str, arch: str) -> set[str]:
+    """Names of the kernels for one architecture, without reading their code."""
+    lines = _lines(cuobjdump, "-res-usage", library, r" Function (\S+):", arch)
+    return set(_readable(sorted({name for _, name, _ in lines})))
+
+
 def _lines(
     cuobjdump: str, option: str, library: Path, function: str, arch: str | None
 ) -> Iterator[tuple[str, str, str]]:

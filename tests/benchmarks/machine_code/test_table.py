@@ -13,7 +13,7 @@ from benchmarks.machine_code.read import (
     LIBRARY,
     Kernel,
     find_cuobjdump,
-    kernels,
+    names,
     newest_source,
 )
 
@@ -46,8 +46,8 @@ def test_every_instance_of_the_library_is_there_and_no_other() -> None:
     cuobjdump = find_cuobjdump()
     if cuobjdump is None or not LIBRARY.is_file() or LIBRARY.stat().st_mtime < newest_source():
         pytest.skip("no cuobjdump, or no library of these sources")
-    found = {kernel.name for kernel in kernels(LIBRARY, cuobjdump, "sm_90")}
-    assert {name for name, *_ in rows_of("kernel")} == found, HOW
+    tabled = {name for name, *_ in rows_of("kernel")}
+    assert tabled == names(LIBRARY, cuobjdump, "sm_90"), HOW
 
 
 def test_every_call_is_predicted() -> None:
