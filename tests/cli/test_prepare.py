@@ -6,6 +6,7 @@ import pytest
 
 from fastpose.cli import main
 from fastpose.data.clips import ClipStore
+from tests.data.datasets import trees
 from tests.media import scenes
 
 
@@ -46,3 +47,31 @@ def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare", "--out", str(tmp_path / "out")]) == 2
     assert "nothing to prepare" in capsys.readouterr().err
+
+
+def test_a_data_set_is_read_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = tmp_path / "penn", tmp_path / "out"
+    trees.penn_action(root, {"0001": 6, "0002": 4})
+    assert main(["prepare", "penn-action", str(root), "--out", str(out)]) == 2
+    assert "holds 2 sequences of the split train" in capsys.readouterr().err
+    trees.complete(monkeypatch, "penn-action", {"train": 2})
+    command = ["prepare", "penn-action", str(root), "--size", "32", "--half", "first"]
+    assert main([*command, "--out", str(out)]) == 0
+    assert "sheet.png" in capsys.readouterr().out.replace("\n", "")
+    store = ClipStore.open(out)
+    assert store.size == 32 and store.frames_total == 5
+    assert main([*command, "--out", str(tmp_path / "p.npz"), "--poses-only"]) == 0
+    assert "poses:" in capsys.readouterr().out and (tmp_path / "p.npz").is_file()
+
+
+def test_flags_of_the_other_kind_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = scenes.write(tmp_path / "wave.mp4", scenes.wave(30))
+    out = str(tmp_path / "out")
+    assert main(["prepare", str(film), "--out", out, "--split", "train"]) == 2
+    assert "are for data sets; name one of chictopia-plus" in capsys.readouterr().err
+    assert main(["prepare", "lsp", str(tmp_path), "--out", out, "--crop", "full"]) == 2
+    assert "are for recordings of your own; lsp says these itself" in capsys.readouterr().err

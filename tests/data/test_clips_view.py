@@ -51,3 +51,17 @@ def test_joints_and_masks_show(tmp_path: Path) -> None:
     assert (without == 70).all(axis=-1).mean() < 0.01
     coloured = np.ptp(with_joints.astype(int), axis=-1) > 60
     assert coloured.sum() > 1000 > (np.ptp(without.astype(int), axis=-1) > 60).sum()
+
+
+def test_single_pictures_share_rows(tmp_path: Path) -> None:
+    with ClipWriter(tmp_path / "c", 32) as writer:
+        for i in range(7):
+            writer.add(f"p{i}", np.full((1, 32, 32, 3), 30 * i, np.uint8), fps=1.0)
+    opened = ClipStore.open(tmp_path / "c")
+    sheet = view_clips(opened, columns=4)
+    assert sheet.shape[1] < 6 * 112 and sheet.shape[0] < 3 * 150  # two rows, not seven
+    # Of their grey levels: text has few pixels of each.
+    shown = [int((sheet == 30 * i).all(axis=-1).sum()) for i in range(7)]
+    assert min(shown) > 10_000
+    few = view_clips(opened, clips=1, columns=4)
+    assert sum(int((few == 30 * i).all(axis=-1).sum()) > 10_000 for i in range(7)) == 4
