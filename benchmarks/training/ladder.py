@@ -31,8 +31,8 @@ from fastpose.nn.feature_network import FeatureNetwork
 from fastpose.recipes.base import Recipe, build_model
 from fastpose.recipes.registry import get_recipe
 from fastpose.skeletons import get_skeleton
-from fastpose.training.loop import take_step
 from fastpose.training.state import TrainState
+from fastpose.training.step import Stepper
 
 SAME = 1e-3  # largest relative difference of a loss between the two ends
 Batch = dict[str, Tensor]
@@ -100,8 +100,8 @@ class Ladder:
             seed=0,
             device=self.device,
         )
-        stage = state.enter_stage()
-        return lambda batch: take_step(state, stage, dict(batch), 1.0)
+        stage, steps = state.enter_stage(), Stepper(state, print)
+        return lambda batch: steps.take(stage, 0, batch).read()
 
     def rungs(self) -> dict[str, Step]:
         """From plain PyTorch to ours, in order."""

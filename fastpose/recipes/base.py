@@ -17,7 +17,15 @@ from fastpose.data.pose_prior import PriorConfig
 from fastpose.errors import UserError, nearest
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
 from fastpose.skeletons import Skeleton
-from fastpose.training.phases import BATCH_NORMS, MOST_SKIPPED, PRECISIONS, SYNCHRONISED, Stage
+from fastpose.training.phases import (
+    AUTO,
+    BATCH_NORMS,
+    CUDA_GRAPHS,
+    MOST_SKIPPED,
+    PRECISIONS,
+    SYNCHRONISED,
+    Stage,
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class Recipe:
         batch_norm: what batch normalisation sees where several processes share a batch:
             "synchronised", the whole batch, so that an experiment does not depend on how many
             processes run it; or "local", each process' part, which is faster and for large parts.
+        cuda_graph: whether a step is one CUDA graph: "auto", where there is one GPU and the model
+            allows it; "on", or else an error; "off". The losses are the same.
         ema_decay: of the averaged weights that are evaluated and exported; 0 for none.
         checkpoint_every, sheet_every, log_every: in steps; 0: at the stages' ends alone, and
             no sheets at all.
@@ -83,6 +93,7 @@ class Recipe:
     by_frames: bool = True
     precision: str = "float32"
     batch_norm: str = SYNCHRONISED
+    cuda_graph: str = AUTO
     ema_decay: float = 0.0
     checkpoint_every: int = 1000
     sheet_every: int = 500
@@ -99,6 +110,10 @@ class Recipe:
         if self.batch_norm not in BATCH_NORMS:
             raise UserError(
                 f"batch_norm: expected one of {', '.join(BATCH_NORMS)}, got '{self.batch_norm}'"
+            )
+        if self.cuda_graph not in CUDA_GRAPHS:
+            raise UserError(
+                f"cuda_graph: expected one of {', '.join(CUDA_GRAPHS)}, got '{self.cuda_graph}'"
             )
         if not 0.0 <= self.ema_decay < 1.0:
             raise UserError(f"ema_decay: expected 0 to below 1, got {self.ema_decay}")

@@ -35,7 +35,10 @@ def augment_pairs(
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     matrix = np.stack([cos * side, -sin, shift[:, 0], sin * side, cos, shift[:, 1]], axis=-1)
     mine = matrix.reshape(count, 2, 3)[across.share(count)]
-    theta = torch.from_numpy(mine.astype(np.float32)).to(target.device)
+    theta = torch.from_numpy(mine.astype(np.float32))
+    if target.is_cuda:  # only from pinned memory is a copy begun and not waited for
+        theta = theta.pin_memory()
+    theta = theta.to(target.device, non_blocking=True)
     grid = F.affine_grid(theta, list(target.shape), align_corners=True)
 
     def warp(images: torch.Tensor) -> torch.Tensor:

@@ -189,9 +189,16 @@ def _worker_died(reason: str) -> UserError:
     return UserError(f"the thread that draws batches died ({reason}); resume the run")
 
 
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """``tensor`` of the CPU on ``device``, without waiting for it."""
+    if device.type == "cuda":  # only from pinned memory is a copy begun and not done
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
 def images_to_float(images: np.ndarray, device: torch.device) -> Tensor:
     """uint8 (B,S,S,3) to float (B,3,S,S) in [-1, 1], channels-last in memory."""
-    tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device, non_blocking=True)
+    tensor = to_device(torch.from_numpy(np.ascontiguousarray(images)), device)
     return tensor.permute(0, 3, 1, 2).to(torch.float32).mul_(2.0 / 255.0).sub_(1.0)
 
 
@@ -219,5 +226,5 @@ def to_batch(
         )
     if "poses" in arrays:
         poses = np.ascontiguousarray(arrays["poses"], dtype=np.float32)
-        batch["poses"] = torch.from_numpy(poses).to(device, non_blocking=True)
+        batch["poses"] = to_device(torch.from_numpy(poses), device)
     return batch

@@ -29,6 +29,9 @@ class Ema:
     Args:
         model: the model that is trained.
         decay: in [0, 1).
+
+    Attributes:
+        statistics: the averages of running statistics.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -42,14 +45,20 @@ class Ema:
         for (name, mine), (_, theirs) in buffers:
             averaged = pairs if name in statistics else copied
             averaged.append((mine, theirs))  # type: ignore[arg-type]
+        self.statistics = [mine for mine, _ in pairs[len(list(model.parameters())) :]]
         self._averaged = [mine.detach() for mine, _ in pairs]
         self._followed = [theirs.detach() for _, theirs in pairs]
         self._copied = copied
 
-    def update(self, stage_step: int) -> None:
-        """Move towards the model; ``stage_step`` counts from 0 within the stage."""
-        decay = min(self.decay, (1 + stage_step) / (10 + stage_step))
-        torch._foreach_lerp_(self._averaged, self._followed, 1.0 - decay)
+    def weight(self, stage_step: int) -> float:
+        """How far to move after step ``stage_step`` (from 0) of a stage."""
+        return 1.0 - min(self.decay, (1 + stage_step) / (10 + stage_step))
+
+    def update(self, weight: Tensor) -> None:
+        """Move towards the model by ``weight``, () in [0, 1] on its device; exact at both ends."""
+        weight = weight.to(self._averaged[0].dtype)
+        torch._foreach_mul_(self._averaged, 1.0 - weight)
+        torch._foreach_add_(self._averaged, torch._foreach_mul(self._followed, weight))
 
     def module(self) -> nn.Module:
         """The averaged model in eval mode, its copied buffers brought up to date."""

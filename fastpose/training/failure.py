@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from fastpose.errors import UserError
-from fastpose.training.batches import Prepared
 from fastpose.training.files import canonical_json, explained, write_synced
 from fastpose.training.state import TrainState
+from fastpose.training.step import Launched
 
 _KEPT = 10  # of the batches that failed, the newest
 _PARTS = {"gradient": "the gradient's norm", "weights": "the weights after the update"}
@@ -37,26 +37,19 @@ class TrainingFailed(UserError):
         self.figure, self.value = figure, value
 
 
-def dump_failure(
-    error: TrainingFailed, state: TrainState, prepared: Prepared, torch_rng: Tensor, folder: Path
-) -> Path:
-    """Keep the whole batch and the generators' states in ``folder/step_N``, which is returned.
-
-    Args:
-        torch_rng: torch's generator before the step.
-    """
-    step = state.step + 1
+def dump_failure(error: TrainingFailed, state: TrainState, step: Launched, folder: Path) -> Path:
+    """Keep the whole batch and the generators' states in ``folder/step_N``, which is returned."""
     arrays = {
         name: state.world.gather(torch.from_numpy(np.ascontiguousarray(a))).numpy()
-        for name, a in prepared.arrays.items()
+        for name, a in step.prepared.arrays.items()
     }
-    kept = folder / f"step_{step:06d}"
+    kept = folder / f"step_{step.number:06d}"
     record = {
-        "step": step,
-        "stage": state.stages[state.position()[0]].name,
+        "step": step.number,
+        "stage": step.stage.name,
         "figure": error.figure,
         "value": str(error.value),
-        "rng_before": {**state.rng_states, "torch": torch_rng.numpy().tobytes().hex()},
+        "rng_before": {**step.rng_states, "torch": step.torch_rng.numpy().tobytes().hex()},
     }
     if state.world.leads:
         with explained(kept, "the batch that failed"):
@@ -72,8 +65,8 @@ def dump_failure(
 class Tolerance:
     """Skips steps that are not finite, as if their batches had not been drawn.
 
-    Phases that are not finite have changed no weights (see ``take_step``). Buffers, such as
-    running statistics, are put back; what finite phases of the step have learnt stays.
+    From the phase on that was not finite nothing has changed weights (see ``Stepper``). Buffers,
+    such as running statistics, are put back; what earlier phases of the step have learnt stays.
 
     Args:
         state: that is trained.
@@ -82,16 +75,25 @@ class Tolerance:
 
     def __init__(self, state: TrainState, limit: int) -> None:
         self._state, self._limit = state, limit
-        self._buffers = dict(state.model.named_buffers()) if limit else {}
-        self._before = {name: b.clone() for name, b in self._buffers.items()}
+        self._buffers: list[Tensor] = []
+        if limit:
+            self._buffers = [*state.model.buffers(), *state.ema.statistics]
+        # Of two steps: the next one has begun when what a step found is read.
+        self._before = [[buffer.clone() for buffer in self._buffers] for _ in range(2)]
 
-    def before_step(self) -> None:
-        """Remember what a step that is skipped must not have changed."""
+    def before_step(self, number: int) -> None:
+        """Remember what step ``number`` must not have changed if it is skipped."""
         if self._buffers:
-            torch._foreach_copy_([*self._before.values()], [*self._buffers.values()])
+            torch._foreach_copy_(self._before[number % 2], self._buffers)
 
-    def skip(self, error: TrainingFailed, values: Mapping[str, float], kept: Path) -> str:
-        """Undo the step that gave ``values``; what there is to say of it.
+    def taken(self) -> None:
+        """A step was finite."""
+        self._state.skipped_in_a_row = 0
+
+    def skip(
+        self, error: TrainingFailed, number: int, values: Mapping[str, float], kept: Path
+    ) -> str:
+        """Undo step ``number``, which gave ``values``; what there is to say of it.
 
         Args:
             kept: where its batch lies.
@@ -99,17 +101,19 @@ class Tolerance:
         Raises:
             UserError: there were too many in a row, or it left weights that are not finite.
         """
-        state, step = self._state, self._state.step + 1
+        state = self._state
         spoilt = [k for k, v in values.items() if k.endswith("/weights") and not math.isfinite(v)]
         if spoilt or state.skipped_in_a_row >= self._limit:
             raise UserError(
-                f"step {step}, {error}; its batch is kept in {kept}; look at it, or resume from "
+                f"step {number}, {error}; its batch is kept in {kept}; look at it, or resume from "
                 "the last checkpoint with a lower learning rate"
             )
         state.skipped += 1
         state.skipped_in_a_row += 1
-        state.model.load_state_dict(self._before, strict=False)
+        torch._foreach_copy_(self._buffers, self._before[number % 2])
+        # Modules that know on the host what a buffer holds look again.
+        state.model.load_state_dict({}, strict=False)
         return (
-            f"step {step} skipped ({state.skipped_in_a_row} in a row, {state.skipped} in all): "
+            f"step {number} skipped ({state.skipped_in_a_row} in a row, {state.skipped} in all): "
             f"{error}; its batch is kept in {kept}"
         )

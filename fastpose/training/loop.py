@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
 from fastpose.errors import UserError
 from fastpose.recipes import Recipe
-from fastpose.training.batches import BatchStream, Sources, make_generators, to_batch
+from fastpose.training.batches import (
+    BatchStream,
+    Prepared,
+    Sources,
+    make_generators,
+    to_batch,
+)
 from fastpose.training.failure import Tolerance, TrainingFailed, dump_failure
-from fastpose.training.phases import Phase, Stage
-from fastpose.training.precision import autocast
+from fastpose.training.phases import Stage
 from fastpose.training.signals import StopSignals
 from fastpose.training.state import TrainState, lr_factor
+from fastpose.training.step import Launched, Stepper
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,7 @@ def train(
             full.
     """
     saved = state.step
-    augmenting = make_generators(state.rng_states)["augmentation"]
-    tolerance = Tolerance(state, schedule.skip_not_finite)
+    steps = _Steps(state, sources, outputs, schedule)
     with BatchStream(
         state.stages,
         sources,
@@ -106,105 +110,88 @@ def train(
         across=state.world,
     ) as stream:
         while state.step < stop and not signals.asked(state.world):
-            stage = state.enter_stage()
-            stage_step = state.position()[1]
-            factor = lr_factor(stage, stage_step)
-            prepared = stream.next()
-            before = torch.get_rng_state()
-            tolerance.before_step()
-            try:
-                batch = to_batch(
-                    prepared.arrays,
-                    state.device,
-                    sources.augmentation,
-                    augmenting,
-                    state.world,
-                )
-                values = take_step(state, stage, batch, factor)
-                check_finite(values)
-            except TrainingFailed as error:
-                kept = dump_failure(error, state, prepared, before, outputs.failed)
-                outputs.log.say(tolerance.skip(error, values, kept))
-            except torch.OutOfMemoryError as error:
-                raise _out_of_memory(state, stage) from error
-            else:
-                state.step_taken(stage_step)
-                state.metrics.add(values)
-            state.rng_states = {
-                **prepared.rng_states,
-                "augmentation": dict(augmenting.bit_generator.state),
-            }
-            state.step += 1
-            outputs.log.step_done(state, stage.batch_size)
-
+            steps.begin(stream.next())
+            stage_step = steps.waiting[-1].stage_step
+            stage = steps.waiting[-1].stage
             ended = state.at_stage_end()
-            if state.metrics and (ended or due(state.step, schedule.log_every)):
-                outputs.log.write(state, factor)
-            if due(state.step, schedule.sheet_every) or (ended and schedule.sheet_every):
+            logs = ended or due(state.step, schedule.log_every)
+            draws = due(state.step, schedule.sheet_every) or (ended and schedule.sheet_every)
+            saves = ended or due(state.step, schedule.checkpoint_every)
+            # One step is read while the next one runs, but for those that something is made of.
+            steps.end(keep=0 if logs or draws or saves else 1)
+            if logs and state.metrics:
+                outputs.log.write(state, lr_factor(stage, stage_step))
+            if draws:
                 outputs.sheet(state)
-            if due(state.step, schedule.checkpoint_every) or ended:
+            if saves:
                 outputs.checkpoint(state)
                 saved = state.step
+        steps.end()
     if saved != state.step:
         outputs.checkpoint(state)
 
 
-def take_step(
-    state: TrainState, stage: Stage, batch: dict[str, Any], factor: float
-) -> dict[str, float]:
-    """Run the phases of ``stage`` once.
+class _Steps:
+    """Begins steps, and ends them once it is known what they found."""
 
-    Nothing is read back from the device until the end. A phase whose loss or gradient is not
-    finite leaves its weights and moments as they are.
+    def __init__(
+        self, state: TrainState, sources: Sources, outputs: Outputs, schedule: Schedule
+    ) -> None:
+        self._state, self._sources, self._outputs = state, sources, outputs
+        self._augmenting = make_generators(state.rng_states)["augmentation"]
+        self._tolerance = Tolerance(state, schedule.skip_not_finite)
+        self._stepper = Stepper(state, outputs.log.say)
+        self.waiting: list[Launched] = []
 
-    Returns:
-        ``phase/loss`` for every loss the model returned, ``phase/total`` the weighted sum,
-        ``phase/total/gradient`` its gradient's norm before clipping, ``phase/total/weights`` the
-        norm of the weights after the update.
-    """
-    figures: dict[str, Tensor] = {}
-    choose = getattr(state.model, "choose", None)  # a model without random choices has none
-    if choose is not None:
-        batch |= choose(stage.batch_size, [phase.name for phase in stage.phases])
-    for phase in stage.phases:
-        parameters = state.parameters_of(phase)
-        optimizer = state.optimizers[phase.name]
-        state.train_only(phase)
-        with autocast(state.device, state.precision):
-            losses = state.model.losses(batch, phase.name)  # type: ignore[operator]
-            total = weighted_sum(losses, phase)
-        total.backward()
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        state.world.average_(gradients)
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if phase.clip_norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(parameters, phase.clip_norm, norm)
-        for group in optimizer.param_groups:
-            group["lr"] = phase.optimizer.lr * factor
-        # Fused Adam reads this on the device and does nothing where it is not 0.
-        optimizer.found_inf = (~torch.isfinite(total.detach() + norm)).float()  # type: ignore[attr-defined]
-        optimizer.step()
-        figures.update({f"{phase.name}/{k}": v.detach() for k, v in losses.items()})
-        figures[f"{phase.name}/total"] = total.detach()
-        figures[f"{phase.name}/total/gradient"] = norm
-        figures[f"{phase.name}/total/weights"] = torch.nn.utils.get_total_norm(
-            [p.detach() for p in parameters]
+    def begin(self, prepared: Prepared) -> None:
+        """Begin the next step with a batch as drawn."""
+        state, augmenting = self._state, self._augmenting
+        stage, stage_step = state.enter_stage(), state.position()[1]
+        torch_rng, rng_states = torch.get_rng_state(), state.rng_states
+        try:
+            batch = to_batch(
+                prepared.arrays,
+                state.device,
+                self._sources.augmentation,
+                augmenting,
+                state.world,
+            )
+            number = state.step + 1
+            self._tolerance.before_step(number)
+            figures = self._stepper.take(stage, stage_step, batch)
+        except torch.OutOfMemoryError as error:
+            raise _out_of_memory(state, stage) from error
+        self.waiting.append(
+            Launched(number, stage, stage_step, prepared, batch, torch_rng, rng_states, figures)
         )
-    values = torch.stack([v.to(torch.float64) for v in figures.values()])
-    state.world.average_([values])
-    return dict(zip(figures, values.tolist(), strict=True))
+        state.rng_states = {
+            **prepared.rng_states,
+            "augmentation": dict(augmenting.bit_generator.state),
+        }
+        state.step += 1
+        self._outputs.log.step_done(state, stage.batch_size)
 
+    def end(self, keep: int = 0) -> None:
+        """Read all steps that wait but the last ``keep``."""
+        while len(self.waiting) > keep:
+            step = self.waiting.pop(0)
+            values = step.figures.read()
+            try:
+                check_finite(values)
+            except TrainingFailed as error:
+                self._skip(error, step, values)
+            else:
+                self._tolerance.taken()
+                self._state.metrics.add(values)
 
-def weighted_sum(losses: Mapping[str, Tensor], phase: Phase) -> Tensor:
-    """What ``phase`` minimises; UserError where a loss it weighs is not among ``losses``."""
-    missing = [name for name in phase.weights if name not in losses]
-    if missing:
-        raise UserError(
-            f"phase '{phase.name}': weighs the loss '{missing[0]}', but the model gives only "
-            f"{', '.join(losses)}"
-        )
-    terms = [weight * losses[name] for name, weight in phase.weights.items() if weight]
-    return torch.stack(terms).sum()
+    def _skip(self, error: TrainingFailed, step: Launched, values: Mapping[str, float]) -> None:
+        kept = dump_failure(error, self._state, step, self._outputs.failed)
+        self._outputs.log.say(self._tolerance.skip(error, step.number, values, kept))
+        self._stepper.mend()
+        for later in self.waiting:  # it has begun, and changed no weights
+            torch.set_rng_state(later.torch_rng)
+            self._tolerance.before_step(later.number)
+            later.figures = self._stepper.take(later.stage, later.stage_step, later.batch)
 
 
 def check_finite(values: Mapping[str, float]) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 PRECISIONS = ("float32", "bfloat16", "auto")
 # Statistics of batch normalisation where several processes share a batch.
 SYNCHRONISED, LOCAL = BATCH_NORMS = ("synchronised", "local")
+# Whether a step is one CUDA graph; "auto": where it can be, and nothing is said on CPUs.
+AUTO, ON, OFF = CUDA_GRAPHS = ("auto", "on", "off")
 MOST_SKIPPED = 3  # steps in a row that are not finite; after as many it is not their batches
 
 

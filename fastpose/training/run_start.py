@@ -222,6 +222,7 @@ def make_state(
         device=device,
         world=world,
         batch_norm=recipe.batch_norm,
+        cuda_graph=recipe.cuda_graph,
     )
 
 

@@ -12,7 +12,7 @@ from fastpose.errors import UserError, nearest
 from fastpose.training.batches import SOURCES, RngStates, initial_rng_states, stage_at
 from fastpose.training.ema import Ema
 from fastpose.training.metrics import MetricSums
-from fastpose.training.phases import SYNCHRONISED, OptimizerConfig, Phase, Stage
+from fastpose.training.phases import OFF, ON, SYNCHRONISED, OptimizerConfig, Phase, Stage
 from fastpose.training.world import SINGLE, World, attach
 
 
@@ -60,12 +60,16 @@ def check_stages(model: nn.Module, stages: Sequence[Stage], processes: int = 1) 
 
 def _make_optimizer(parameters: list[nn.Parameter], config: OptimizerConfig) -> torch.optim.Adam:
     # Fused: one pass over each tensor, and the update can be withheld on the device (loop.py).
+    # The learning rate is a tensor, so that a graph can be given another one; GPUs read a float.
+    device = parameters[0].device
+    exact = torch.float32 if device.type == "cuda" else torch.float64
     return torch.optim.Adam(
         parameters,
-        lr=config.lr,
+        lr=torch.tensor(config.lr, dtype=exact, device=device),
         betas=config.betas,
         weight_decay=config.weight_decay,
         fused=True,
+        capturable=device.type == "cuda",
     )
 
 
@@ -83,10 +87,11 @@ class TrainState:
         seed: of the generators that draw batches.
         device: where to train.
         world: the processes that train it together.
-        batch_norm: see ``fastpose.recipes.base.Recipe``.
+        batch_norm, cuda_graph: see ``fastpose.recipes.base.Recipe``.
 
     Raises:
-        UserError: a stage does not fit the model, or the processes.
+        UserError: a stage does not fit the model, or the processes; ``cuda_graph`` is "on" where
+            there can be none.
     """
 
     def __init__(
@@ -100,9 +105,12 @@ class TrainState:
         device: torch.device | str = "cpu",
         world: World = SINGLE,
         batch_norm: str = SYNCHRONISED,
+        cuda_graph: str = OFF,
     ) -> None:
         check_stages(model, stages, world.processes)
-        self.device = torch.device(device)
+        self.device, self.cuda_graph = torch.device(device), cuda_graph
+        if cuda_graph == ON and not self._can_graph(world):
+            raise UserError("cuda_graph=on: a step is a CUDA graph on one GPU alone; say auto")
         self.precision = precision
         self.stages = tuple(stages)
         self.total_steps = sum(stage.steps for stage in stages)
@@ -118,6 +126,13 @@ class TrainState:
         self.optimizers: dict[str, torch.optim.Adam] = {}
         self._trained: dict[str, list[nn.Parameter]] = {}
         self._entered = -1
+
+    def _can_graph(self, world: World) -> bool:
+        return self.device.type == "cuda" and world.processes == 1
+
+    def wants_graph(self) -> bool:
+        """Whether steps are to be CUDA graphs."""
+        return self.cuda_graph != OFF and self._can_graph(self.world)
 
     def rewind(self, step: int) -> None:
         """Make ``step`` the next one; its optimizers are made when its stage is entered."""
@@ -165,11 +180,10 @@ class TrainState:
             return True
         return self.step > 0 and self.position()[1] == 0
 
-    def step_taken(self, stage_step: int) -> None:
-        """Move the average towards the model after step ``stage_step`` (from 0) of a stage."""
+    def follow(self, weight: Tensor) -> None:
+        """Move the average towards the model after a step; ``weight``: see :meth:`Ema.update`."""
         self.world.average_(self._local_statistics)
-        self.ema.update(stage_step)
-        self.skipped_in_a_row = 0
+        self.ema.update(weight)
 
     def require_same(self) -> None:
         """UserError where a tensor has come to differ between the processes."""

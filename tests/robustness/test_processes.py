@@ -124,15 +124,15 @@ def diverge(folder: Path) -> None:
     """A small run whose process 1 gets weights of its own after the fifth step."""
     from fastpose.training.state import TrainState
 
-    step_taken = TrainState.step_taken
+    follow = TrainState.follow
 
-    def taken(state: TrainState, stage_step: int) -> None:
-        step_taken(state, stage_step)
+    def taken(state: TrainState, weight: torch.Tensor) -> None:
+        follow(state, weight)
         if state.step == 5 and not state.world.leads:
             with torch.no_grad():
                 state.model.get_parameter("regressor.encoder.head.bias")[2].add_(1e-6)
 
-    TrainState.step_taken = taken
+    TrainState.follow = taken
     train_small(folder, (*LONG, "checkpoint_every=3"), {})
 
 

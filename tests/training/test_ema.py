@@ -24,7 +24,7 @@ def test_parameters_follow_with_the_decay_after_its_warm_up() -> None:
     for step in (0, 1, 50, 1000):
         with torch.no_grad():
             model.layer.weight.add_(1.0)
-        average.update(step)
+        average.update(torch.tensor(average.weight(step)))
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * model.layer.weight
         torch.testing.assert_close(average.module().layer.weight.detach(), expected.detach())
@@ -37,7 +37,7 @@ def test_without_decay_the_average_is_the_model_bit_for_bit() -> None:
         with torch.no_grad():
             for p in model.parameters():
                 p.normal_()
-        average.update(7)
+        average.update(torch.tensor(average.weight(7)))
         both = zip(average.module().parameters(), model.parameters(), strict=True)
         assert all(torch.equal(a, b) for a, b in both)
 
@@ -48,7 +48,7 @@ def test_running_statistics_are_averaged_and_other_buffers_copied() -> None:
     model.norm.running_mean.fill_(8.0)
     model.norm.num_batches_tracked.fill_(5)
     model.pool.fill_(3.0)
-    average.update(1000)
+    average.update(torch.tensor(average.weight(1000)))
     module = average.module()
     assert module.norm.running_mean.tolist() == pytest.approx([4.0, 4.0])
     assert int(module.norm.num_batches_tracked) == 5
@@ -82,7 +82,7 @@ def test_only_statistics_of_normalisation_layers_are_averaged() -> None:
     ema = Ema(model, 0.5)
     model[0].running_mean.fill_(1.0)
     model[1].running_mean.fill_(1.0)  # type: ignore[union-attr]
-    ema.update(100)
+    ema.update(torch.tensor(ema.weight(100)))
     averaged = ema.module()
     assert averaged[0].running_mean.tolist() == [0.5, 0.5]  # type: ignore[index]
     assert averaged[1].running_mean.tolist() == [1.0, 1.0]  # type: ignore[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ import torch
 from fastpose.errors import UserError
 from fastpose.training.batches import Prepared, Sources, draw, make_generators
 from fastpose.training.failure import TrainingFailed, dump_failure
+from fastpose.training.phases import Stage
+from fastpose.training.state import TrainState
+from fastpose.training.step import Figures, Launched
 from tests.training.tiny import SOURCES, STAGES, RandomPoses, make_state, tiny_run
 
 
@@ -30,14 +34,19 @@ def test_the_error_names_phase_and_figure(figure: str, value: float, message: st
     assert message in str(TrainingFailed(figure, value))
 
 
+def launched(state: TrainState, number: int, stage: Stage, arrays: Any) -> Launched:
+    figures = Figures((), torch.zeros(0))
+    rng = torch.get_rng_state()
+    return Launched(number, stage, 0, Prepared(arrays, {}), {}, rng, state.rng_states, figures)
+
+
 def test_the_batch_and_the_generators_are_kept(tmp_path: Path) -> None:
     state = make_state()
-    state.step = 9
     generators = make_generators(state.rng_states)
     arrays = draw(STAGES[1], SOURCES, generators)
     before = torch.get_rng_state()
     failure = TrainingFailed("detector/fooled", math.nan)
-    folder = dump_failure(failure, state, Prepared(arrays, {}), before, tmp_path)
+    folder = dump_failure(failure, state, launched(state, 10, STAGES[1], arrays), tmp_path)
     assert folder == tmp_path / "step_000010"
     kept = safetensors.numpy.load_file(tmp_path / "step_000010/batch.safetensors")
     assert all(np.array_equal(kept[name], arrays[name]) for name in arrays)
@@ -51,8 +60,8 @@ def test_the_batch_and_the_generators_are_kept(tmp_path: Path) -> None:
 def test_the_newest_batches_are_kept(tmp_path: Path) -> None:
     state, failure = make_state(), TrainingFailed("poses/score", math.nan)
     arrays = draw(STAGES[0], SOURCES, make_generators(state.rng_states))
-    for state.step in range(6, 20):
-        dump_failure(failure, state, Prepared(arrays, {}), torch.get_rng_state(), tmp_path)
+    for number in range(7, 21):
+        dump_failure(failure, state, launched(state, number, STAGES[0], arrays), tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"step_{n:06d}" for n in range(11, 21)]
 
 

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
-import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from fastpose.errors import UserError
-from fastpose.training.batches import Sources, to_batch
-from fastpose.training.failure import TrainingFailed
-from fastpose.training.loop import (
-    Outputs,
-    Schedule,
-    check_finite,
-    due,
-    take_step,
-    train,
-    weighted_sum,
-)
-from fastpose.training.phases import Phase, Stage
+from fastpose.training.batches import Sources
+from fastpose.training.loop import Outputs, Schedule, due, train
 from fastpose.training.signals import StopSignals
 from fastpose.training.state import TrainState
 from tests.training.tiny import (
@@ -32,102 +19,10 @@ from tests.training.tiny import (
     STAGES,
     RandomFrames,
     TinyModel,
-    all_tensors,
     differing,
     make_state,
     tiny_run,
 )
-
-
-def one_batch(state: TrainState, stage: Stage) -> dict[str, Any]:
-    from fastpose.training.batches import draw, initial_rng_states, make_generators
-
-    arrays = draw(stage, SOURCES, make_generators(initial_rng_states(1)))
-    return to_batch(arrays, state.device)
-
-
-def in_main_stage() -> tuple[TrainState, Stage]:
-    state = make_state()
-    state.step = 7
-    return state, state.enter_stage()
-
-
-def test_a_step_is_the_textbooks_adam_with_clipping() -> None:
-    state, stage = in_main_stage()
-    twin = copy.deepcopy(state.model).requires_grad_(False)
-    phase = dataclasses.replace(stage.phases[0], clip_norm=0.05)
-    stage = dataclasses.replace(stage, phases=(phase,))
-    state.stages = (STAGES[0], stage)
-    state.rewind(7)
-    state.enter_stage()
-    for step in range(3):
-        torch.manual_seed(step)
-        values = take_step(state, stage, one_batch(state, stage), 0.5)
-
-    parameters = [*twin.encoder.parameters(), *twin.head.parameters()]
-    plain = torch.optim.Adam(parameters, lr=phase.optimizer.lr * 0.5, betas=phase.optimizer.betas)
-    for step in range(3):
-        torch.manual_seed(step)
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-        losses = twin.losses(one_batch(state, stage), "detector")
-        total = losses["fooled"] - 0.1 * losses["spread"]
-        plain.zero_grad()
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(parameters, 0.05)
-        plain.step()
-    assert values["detector/total"] == pytest.approx(float(total.detach()), rel=1e-5)
-    assert values["detector/total/gradient"] == pytest.approx(float(norm), rel=1e-4)
-    for name, value in twin.named_parameters():
-        if name == "encoder.0.bias":
-            continue  # batch normalisation takes it out again: its gradient is rounding noise
-        torch.testing.assert_close(value, state.model.get_parameter(name), rtol=1e-4, atol=1e-6)
-
-
-def test_a_phase_moves_its_own_modules_alone() -> None:
-    state, stage = in_main_stage()
-    before = {n: p.clone() for n, p in state.model.named_parameters()}
-    stage = dataclasses.replace(stage, phases=stage.phases[:1])
-    take_step(state, stage, one_batch(state, stage), 1.0)
-    moved = {
-        name.split(".")[0]
-        for name, p in state.model.named_parameters()
-        if not torch.equal(p, before[name])
-    }
-    assert moved == {"encoder", "head"}
-    assert state.model.critic.weight.grad is None
-
-
-def test_every_loss_is_reported_and_those_without_weight_are_not_minimised() -> None:
-    state, stage = in_main_stage()
-    values = take_step(state, stage, one_batch(state, stage), 1.0)
-    detector = {n.removeprefix("detector/") for n in values if n.startswith("detector/")}
-    figures = {"total", "total/gradient", "total/weights"}
-    assert detector == {"fooled", "spread", "extra"} | figures
-    expected = values["detector/fooled"] - 0.1 * values["detector/spread"]
-    assert values["detector/total"] == pytest.approx(expected)
-
-
-def test_a_loss_that_the_model_does_not_give_is_named() -> None:
-    phase = Phase("p", ("m",), {"seen": 1.0, "unseen": 2.0})
-    with pytest.raises(UserError, match="weighs the loss 'unseen', but the model gives only seen"):
-        weighted_sum({"seen": torch.tensor(1.0)}, phase)
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_phase_that_is_not_finite_keeps_its_weights_and_moments(value: float) -> None:
-    state, stage = in_main_stage()
-    take_step(state, stage, one_batch(state, stage), 1.0)
-    before = {n: t.clone() for n, t in all_tensors(state).items()}
-    batch = one_batch(state, stage)
-    batch["target"][0, 0, 0, 0] = value
-    values = take_step(state, stage, batch, 1.0)
-    with pytest.raises(TrainingFailed, match="phase 'detector': loss 'fooled' is NaN"):
-        check_finite(values)
-    after = all_tensors(state)
-    kept = [n for n in before if n.startswith(("model.encoder.0", "model.head", "optimizer.det"))]
-    assert len(kept) > 10
-    assert all(torch.equal(before[n], after[n]) for n in kept)
 
 
 def test_due() -> None:
@@ -143,6 +38,9 @@ class Recorder:
         self.sheets: list[int] = []
         self.checkpoints: list[int] = []
         self.signals, self.stop_at = signals, stop_at
+
+    def say(self, message: str) -> None:
+        raise AssertionError(message)
 
     def step_done(self, state: TrainState, batch_size: int) -> None:
         if state.step == self.stop_at and self.signals is not None:

@@ -12,7 +12,13 @@ from rich.console import Console
 from torch import nn
 
 from fastpose.skeletons import SKELETONS
-from fastpose.training.batches import Sources
+from fastpose.training.batches import (
+    Sources,
+    draw,
+    initial_rng_states,
+    make_generators,
+    to_batch,
+)
 from fastpose.training.checkpoint import resume, save_checkpoint
 from fastpose.training.checkpoint_folder import remove_temporaries
 from fastpose.training.logging import Clock, RunLog, keep_until
@@ -52,8 +58,8 @@ class TinyModel(nn.Module):
             batch["_points"] = points.detach()
             fooled = ((self.critic(points.flatten(1)) - 1) ** 2).mean()
             return {"fooled": fooled, "spread": points.var(), "extra": points.abs().max()}
-        slot = int(torch.randint(len(self.pool), ()))
-        self.pool[slot] = batch["_points"][0]
+        slot = torch.randint(self.pool.shape[0], (1,))
+        self.pool.index_copy_(0, slot, batch["_points"][:1])
         fake = (self.critic(self.pool.flatten(1)) ** 2).mean()
         real = ((self.critic(batch["poses"].flatten(1)) - 1) ** 2).mean()
         return {"fake": fake, "real": real}
@@ -106,6 +112,19 @@ def make_state(seed: int = 0, *, width: int = 4, ema_decay: float = 0.9) -> Trai
     """A fresh state; torch's generator is seeded as a run does."""
     torch.manual_seed(seed)
     return TrainState(TinyModel(width), STAGES, ema_decay=ema_decay, seed=seed)
+
+
+def in_main_stage() -> tuple[TrainState, Stage]:
+    """A fresh state at the beginning of the second stage, and that stage."""
+    state = make_state()
+    state.step = 7
+    return state, state.enter_stage()
+
+
+def one_batch(state: TrainState, stage: Stage) -> dict[str, torch.Tensor]:
+    """Always the same."""
+    arrays = draw(stage, SOURCES, make_generators(initial_rng_states(1)))
+    return to_batch(arrays, state.device)
 
 
 def tiny_run(
