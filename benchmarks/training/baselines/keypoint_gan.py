@@ -16,26 +16,33 @@ import torch
 from torch import Tensor, nn
 
 from fastpose.models.keypoint_gan import KeypointGAN
+from fastpose.nn.feature_network import FeatureNetwork
 from fastpose.training.phases import Phase, Stage
 
 Draw = Callable[[Tensor], Tensor]  # points (B, K, 2) to skeletons (B, 1, S, S) in [0, 1]
 Decode = Callable[[Tensor], tuple[Tensor, Tensor]]  # maps (B, K, h, w) to points and confidence
 
 
+def wide(x: Tensor) -> Tensor:
+    """In float32 where autocast made it narrower, as losses are written."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 def every_limb(model: KeypointGAN) -> Draw:
     """exp(-gamma d) of each limb, d the distance of its nearest point; then the maximum."""
     size, sharpness = model.image_size, model.config.sharpness
-    mean = torch.zeros(2, len(model.skeleton.limbs), len(model.skeleton.joints))
+    shape = (2, len(model.skeleton.limbs), len(model.skeleton.joints))
+    mean = torch.zeros(shape, dtype=torch.float64)
     for index, limb in enumerate(model.skeleton.limbs):
         for side, end in enumerate(limb):
             joints = list(end) if isinstance(end, tuple) else [end]
             mean[side, index, joints] = 1 / len(joints)
 
     def draw(points: Tensor) -> Tensor:
-        grid = torch.linspace(-1, 1, size, device=points.device)
+        grid = torch.linspace(-1, 1, size, dtype=points.dtype, device=points.device)
         y, x = torch.meshgrid(grid, grid, indexing="ij")
         pixels = torch.stack((x, y), -1)
-        a, b = (mean.to(points.device) @ points.unsqueeze(1)).unbind(1)
+        a, b = (mean.to(points) @ points.unsqueeze(1)).unbind(1)
         a, b = a[:, :, None, None], b[:, :, None, None]
         along = ((pixels - a) * (b - a)).sum(-1) / ((b - a) ** 2).sum(-1).clamp_min(1e-6)
         nearest = a + along.clamp(0, 1)[..., None] * (b - a)
@@ -50,14 +57,34 @@ def softmax_of_marginals(model: KeypointGAN) -> Decode:
     extent = model.config.keypoint_extent
 
     def decode(logits: Tensor) -> tuple[Tensor, Tensor]:
-        across = logits.float().mean(2).softmax(-1)
-        down = logits.float().mean(3).softmax(-1)
-        x = torch.linspace(-extent, extent, across.shape[-1], device=logits.device)
-        y = torch.linspace(-extent, extent, down.shape[-1], device=logits.device)
+        logits = wide(logits)
+        like: Any = {"dtype": logits.dtype, "device": logits.device}
+        across = logits.mean(2).softmax(-1)
+        down = logits.mean(3).softmax(-1)
+        x = torch.linspace(-extent, extent, across.shape[-1], **like)
+        y = torch.linspace(-extent, extent, down.shape[-1], **like)
         points = torch.stack(((across * x).sum(-1), (down * y).sum(-1)), -1)
         return points, (across.amax(-1) * down.amax(-1)).sqrt()
 
     return decode
+
+
+class PlainFeatures(nn.Module):
+    """The frozen network layer by layer: the standardised picture, then the features."""
+
+    def __init__(self, network: FeatureNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        network = self.network
+        x = ((x + 1) / 2 - network.mean) / network.std
+        found = [x]
+        for index, layer in enumerate(network.features):
+            x = layer(x)
+            if index in network.taps:
+                found.append(x)
+        return found
 
 
 class HostPerceptual:
@@ -70,7 +97,7 @@ class HostPerceptual:
     def __call__(self, image: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         assert weight is None, "the paper weighs all pixels alike"
         pairs = zip(self.network(image), self.network(target), strict=True)
-        losses = [((a.float() - b.float()) ** 2).mean() for a, b in pairs]
+        losses = [((wide(a) - wide(b)) ** 2).mean() for a, b in pairs]
         if not self.means:
             self.means = [loss.item() for loss in losses]
         else:
@@ -106,7 +133,7 @@ class ListPool:
 
 def mean_over_scales(scores: list[Tensor], target: float) -> Tensor:
     """Least-squares GAN."""
-    return sum(((s.float() - target) ** 2).mean() for s in scores) / len(scores)  # type: ignore[return-value]
+    return sum(((wide(s) - target) ** 2).mean() for s in scores) / len(scores)  # type: ignore[return-value]
 
 
 @dataclass
@@ -122,12 +149,12 @@ class Pieces:
     autocast: bool = False
 
 
-def plain(model: KeypointGAN, features: nn.Module) -> Pieces:
+def plain(model: KeypointGAN, features: FeatureNetwork) -> Pieces:
     """Nothing but what the paper says; `features` is the frozen network of the perceptual loss."""
     return Pieces(
         every_limb(model),
         softmax_of_marginals(model),
-        HostPerceptual(features),
+        HostPerceptual(PlainFeatures(features)),
         ListPool(model.config.pool_size),
         mean_over_scales,
     )
