@@ -9,10 +9,11 @@ from dataclasses import replace
 from functools import partial
 
 from benchmarks.ops import bench_feature_distance as perceptual
+from benchmarks.ops import bench_structural_similarity as similarity
 from benchmarks.ops.bench_render_gaussians import ANISOTROPIC, HEATMAPS, TEMPLATES
 from benchmarks.ops.bench_soft_argmax import JOINT, MARGINAL
 from benchmarks.ops.bench_warp_templates import FIXED
-from benchmarks.ops.declare import BOTH, COMPILED, FORWARD, PAPER, Case, Goal
+from benchmarks.ops.declare import BOTH, COMPILED, EAGER, FORWARD, PAPER, Case, Goal
 
 Skeleton = partial(Case, counted="E")
 S16, S64 = Skeleton(16), Skeleton(64)
@@ -27,6 +28,12 @@ SQUARES, ABSOLUTES, MASKED = (
     for k in (perceptual.SQUARES, perceptual.ABSOLUTES, perceptual.MASKED)
 )
 NARROW = replace(SQUARES, dtype="bfloat16", channels_last=True)
+LIKENESS, METRIC = (
+    similarity.Case(64, 256, kind=k) for k in (similarity.GAUSSIAN, similarity.UNIFORM)
+)
+ANCHORS, EDGES = Case(64, count=17, counted="M"), Case(64, count=32, counted="M")
+CODE = Case(64, count=512, counted="D")
+SCORES = Case(64, count=3, counted="scales")
 
 CASES: dict[str, tuple[Case, ...]] = {
     "render_skeleton": (
@@ -48,6 +55,15 @@ CASES: dict[str, tuple[Case, ...]] = {
     "soft_argmax": (JOINT_MAPS, MARGINAL_MAPS, Case(64, 16, 17, kind=MARGINAL)),
     "warp_templates": (BLOBS, replace(BLOBS, dtype="bfloat16", channels_last=True)),
     "feature_distance": (SQUARES, ABSOLUTES, MASKED, NARROW),
+    "structural_similarity": (
+        LIKENESS,
+        METRIC,
+        replace(LIKENESS, dtype="bfloat16", channels_last=True),
+    ),
+    "anchor_loss": (ANCHORS,),
+    "boundary_loss": (EDGES,),
+    "gaussian_kl": (CODE, replace(CODE, kind="free bits")),
+    "least_squares_gan": (SCORES,),
 }
 REHEARSED = {
     "render_skeleton": (Skeleton(1, 16, 4),),
@@ -55,6 +71,13 @@ REHEARSED = {
     "soft_argmax": (Case(1, 16, 2, kind=JOINT),),
     "warp_templates": (Case(1, 16, 2, kind=FIXED),),
     "feature_distance": (perceptual.Case(1, 16, kind=perceptual.MASKED),),
+    "structural_similarity": tuple(
+        similarity.Case(1, 16, kind=k) for k in (similarity.GAUSSIAN, similarity.UNIFORM)
+    ),
+    "anchor_loss": (Case(2, count=3, counted="M"),),
+    "boundary_loss": (Case(2, count=3, counted="M"),),
+    "gaussian_kl": (Case(2, count=8, counted="D", kind="free bits"),),
+    "least_squares_gan": (Case(2, 32, 2, counted="scales"),),
 }
 GOALS: tuple[Goal, ...] = (
     Goal("skeleton, batch 16", S16, BOTH, PAPER, 60, 100),
@@ -82,4 +105,11 @@ GOALS: tuple[Goal, ...] = (
     Goal("perceptual L1", ABSOLUTES, BOTH, "KeypointGAN", 3.5),
     Goal("masked perceptual L2", MASKED, BOTH, "stacked", 5),
     Goal("perceptual L2, bfloat16", NARROW, BOTH, COMPILED, 1.3, 1.8),
+    Goal("SSIM", LIKENESS, BOTH, PAPER, 10, 20),
+    Goal("SSIM", LIKENESS, BOTH, COMPILED, 1.5, 3),
+    Goal("SSIM, 7x7", METRIC, BOTH, COMPILED, 1.5, 3),
+    Goal("anchor loss", ANCHORS, BOTH, EAGER, 1, 1.5),
+    Goal("boundary loss", EDGES, BOTH, EAGER, 1, 1.5),
+    Goal("KL", CODE, BOTH, EAGER, 1, 1.5),
+    Goal("LSGAN over scales", SCORES, BOTH, EAGER, 1, 3),
 )
