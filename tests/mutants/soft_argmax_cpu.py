@@ -22,6 +22,14 @@ MUTANTS = (
         CPU,
     ),
     Mutant(
+        "argmax-extent-dropped",
+        "dropped factor: coordinates ignore how far the maps reach",
+        MATH,
+        "(pixel_start(size) + i * pixel_step(size)) * extent;",
+        "(pixel_start(size) + i * pixel_step(size)) * (extent > 0);",
+        CPU,
+    ),
+    Mutant(
         "argmax-no-weight-is-infinite",
         "missing NaN rule: a map without any weight has a finite confidence",
         MATH,
@@ -115,6 +123,14 @@ MUTANTS = (
         CHANNELS,
         "for (int64_t p = 0; p < pixels_; ++p) total = total +",
         "for (int64_t p = 0; p < 1; ++p) total = total +",
+        CPU,
+    ),
+    Mutant(
+        "argmax-confidence-stride",
+        "wrong stride: the gradient of the confidence is taken from neighbours",
+        CPU_CPP,
+        "gradients.confidence_stride[0] + k * gradients.confidence_stride[1]]",
+        "gradients.confidence_stride[0] + k]",
         CPU,
     ),
 )

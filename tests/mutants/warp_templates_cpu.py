@@ -121,6 +121,14 @@ MUTANTS = (
         SCALAR,
     ),
     Mutant(
+        "warp-cells-of-the-row-above",
+        "wrong index: a texel's gradient lacks one of the four squares around it",
+        PREPARED,
+        "above[3] + above[6] + (below[1] + below[4]);",
+        "above[3] + above[6] + (below[1] + above[4]);",
+        CPU,
+    ),
+    Mutant(
         "warp-second-band-dropped",
         "dropped accumulate: bands of rows behind the first give no gradient",
         REGISTER,

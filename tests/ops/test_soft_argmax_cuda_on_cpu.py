@@ -66,6 +66,17 @@ def test_sides_longer_than_shared_memory(maps: int, side: int, turned: bool) -> 
 
 
 @pytest.mark.parametrize("joint", [False, True])
+@pytest.mark.parametrize(("maps", "channels_last"), [(1, False), (2, True)])
+@pytest.mark.parametrize("width", [130, 136])
+def test_more_rows_than_a_block_takes_at_once(
+    width: int, maps: int, channels_last: bool, joint: bool
+) -> None:
+    """So that threads meet larger logits than those they have already summed up."""
+    shape = (1, maps, 150, width)
+    assert_as_exact(random_maps(12, shape, joint=joint, channels_last=channels_last), CUDA)
+
+
+@pytest.mark.parametrize("joint", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", layouts((1, 1, 1, 1), torch.float32))
 def test_layouts(layout: str, dtype: torch.dtype, joint: bool) -> None:
