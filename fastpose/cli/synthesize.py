@@ -25,6 +25,8 @@ def run(
     shift: float | None = None,
     travel: float | None = None,
     difficulty: float | None = None,
+    furniture: int | None = None,
+    jpeg: int | None = None,
     motion: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH...")] = (),
     poses_only: bool = False,
     threads: int | None = None,
@@ -33,7 +35,7 @@ def run(
 ) -> None:
     """Make clips of synthetic people with exact joints, or unpaired poses for a prior.
 
-    A preset sets everything from --size to --difficulty; any of them given here overrides it.
+    A preset sets everything from --size to --jpeg; any of them given here overrides it.
 
     Args:
         out: The folder of clips to make; with --poses-only, a file ending in .npz.
@@ -55,6 +57,8 @@ def run(
         shift: How far people may be off the picture's middle, 0 to 1.
         travel: Metres within which people walk.
         difficulty: 0 for plain rooms and bright clothes, 1 for busy rooms and noise.
+        furniture: Pieces of furniture around every person, before and behind; 0 for none.
+        jpeg: Quality, 1 to 95, with which frames are compressed; 0 for not at all.
         motion: Motion-capture files or folders to move the actors by.
         poses_only: Write 3D poses of other actors, without pictures, as motion capture.
         threads: Clips rendered at a time, by default one a processor; does not change a byte.
@@ -78,6 +82,7 @@ def run(
     config = replace(
         kind.config,
         **given(activities=activities, actors=actors, travel=travel, difficulty=difficulty),
+        **given(furniture=furniture, jpeg=jpeg),
         camera=replace(kind.config.camera, **views),
     )
     if poses_only and motion:

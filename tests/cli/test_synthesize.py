@@ -57,11 +57,13 @@ def test_options_override_a_preset(tmp_path: Path) -> None:
     out = tmp_path / "clips"
     flags = ["--preset", "human36m-like", "--activities", "Walking", "--actors", "1"]
     flags += ["--difficulty", "0.9", "--height", "0.5", "0.6", "--fps", "10"]
+    flags += ["--furniture", "2", "--jpeg", "70"]
     assert main(["synthesize", "--out", str(out), *SMALL, *flags]) == 0
     store = ClipStore.open(out)
     config = store.info["config"]
     assert {clip.activity for clip in store.clips} == {"Walking"}
     assert (config["actors"], config["difficulty"], config["scene"]) == (1, 0.9, "room")
+    assert (config["furniture"], config["jpeg"]) == (2, 70)
     assert config["camera"]["person_in_window"] == [0.5, 0.6]
     assert store.clips[0].fps == 10
 
@@ -93,6 +95,8 @@ def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["--poses-only", "--motion", "a.npz"], "leave out --motion"),
         (["--motion", "none.npz"], "no such file"),
         (["--difficulty", "nan"], "difficulty"),
+        (["--jpeg", "200"], "jpeg"),
+        (["--furniture", "-1"], "furniture"),
         (["--preset", "fashoin"], "did you mean 'fashion'"),
         (["--preset", "multiview", "--frontal", "1"], "stand still"),
         (["--preset", "human36m-like", "--travel", "20"], "distance"),

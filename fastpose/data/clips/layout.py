@@ -16,6 +16,7 @@ EXTRAS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "keypoints": ("float32", ("N", "K", 2)),  # pixels of the S x S frame
     "visible": ("bool", ("N", "K")),  # which of the joints are labelled, and count
     "mask": ("uint8", ("N", "S", "S")),  # 0..255, the person's share of the pixel
+    "parts": ("uint8", ("N", "S", "S")),  # 1 + index into info["parts"], 0 beside the person
     "keypoints3d": ("float32", ("N", "K", 3)),  # metres, camera space
     "rotation": ("float32", ("N", 3, 3)),  # from the world to the camera of the window, see Clip
     "background": ("uint8", ("S", "S", 3)),

@@ -35,8 +35,9 @@ class Clip:
         split: "train", "test" or as the data set names it.
         group, view: Clips of one group show the same moments from different views (cameras);
             frames of equal ``source_frames`` are simultaneous.
-        keypoints, visible, mask, keypoints3d, rotation, background: See ``EXTRAS``. ``rotation``
-            turns world coordinates into those of a camera that looks at the window's centre.
+        keypoints, visible, mask, parts, keypoints3d, rotation, background: See ``EXTRAS``.
+            ``rotation`` turns world coordinates into those of a camera that looks at the window's
+            centre.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Clip:
     keypoints: np.ndarray | None = None
     visible: np.ndarray | None = None
     mask: np.ndarray | None = None
+    parts: np.ndarray | None = None
     keypoints3d: np.ndarray | None = None
     rotation: np.ndarray | None = None
     background: np.ndarray | None = None

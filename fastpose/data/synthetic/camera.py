@@ -71,6 +71,10 @@ class Camera:
         """World points (..., 3) in camera space, metres."""
         return np.einsum("...j,ij->...i", points - self.centre, self.rotation)
 
+    def turn(self, directions: np.ndarray) -> np.ndarray:
+        """World directions (..., 3) in camera space."""
+        return np.einsum("...j,ij->...i", directions, self.rotation)
+
     def project(self, points: np.ndarray) -> np.ndarray:
         """Camera-space points (..., 3) to pixels (..., 2)."""
         return self.focal * points[..., :2] / points[..., 2:] + self.principal

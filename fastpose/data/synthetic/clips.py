@@ -14,6 +14,7 @@ import numpy as np
 from fastpose.data.clips import ClipWriter
 from fastpose.data.datasets.views import looking_at
 from fastpose.data.synthetic.config import check_range
+from fastpose.data.synthetic.parts import PART_NAMES
 from fastpose.data.synthetic.people import SyntheticClip, SyntheticPeople
 from fastpose.media.drawing import contact_sheet, draw_skeleton
 from fastpose.media.images import resize, write_image
@@ -54,6 +55,7 @@ def write_clips(
         "seed": people.seed,
         "first_clip": first,
         "config": asdict(people.config),
+        "parts": PART_NAMES,
     }
     rows, cameras = [], {}
     with ClipWriter(
@@ -72,6 +74,7 @@ def write_clips(
                 keypoints=clip.keypoints,
                 visible=clip.visible,
                 mask=clip.mask,
+                parts=clip.parts,
                 keypoints3d=clip.keypoints3d,
                 background=clip.background,
                 group=clip.group,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+import PIL.Image
 
 from fastpose.data.synthetic.render import Surface
 
@@ -47,6 +50,26 @@ def blur(image: np.ndarray, weight: float) -> np.ndarray:
 def to_bytes(image: np.ndarray) -> np.ndarray:
     """Round [0, 1] to uint8 0..255."""
     return np.clip(image * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+
+
+def part_masks(surface: Surface, texels: tuple[int, int], supersample: int) -> np.ndarray:
+    """(T,S,S) uint8, 1 + the part that a pixel's middle sample sees, 0 where it sees none."""
+    frames, wide = surface.depth.shape[:2]
+    seen = np.zeros(frames * wide * wide, np.uint8)
+    seen[surface.index] = 1 + surface.texel // (texels[0] * texels[1])
+    middle = supersample // 2
+    step = slice(middle, None, supersample)
+    return seen.reshape(frames, wide, wide)[:, step, step]
+
+
+def through_jpeg(frames: np.ndarray, quality: int) -> np.ndarray:
+    """Frames (T,S,S,3) uint8 as they come back from JPEG files of a quality."""
+    out = np.empty_like(frames)
+    for t, frame in enumerate(frames):
+        buffer = io.BytesIO()
+        PIL.Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
+        out[t] = np.asarray(PIL.Image.open(buffer))
+    return out
 
 
 def joints_visible(

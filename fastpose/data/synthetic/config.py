@@ -9,6 +9,7 @@ from fastpose.data.synthetic.camera import CameraConfig
 from fastpose.data.synthetic.motion import check_activities
 from fastpose.errors import UserError, nearest
 
+WARDROBES = ("plain", "textured", "infant")
 SCENES = ("wall", "room", "cot")
 
 
@@ -28,6 +29,10 @@ class SyntheticConfig:
         blur: range of the blur's weight of either neighbour pixel, within 0 to 0.25.
         supersample: samples along a pixel's side.
         body: kind of the actors' bodies: "adult" or "infant".
+        wardrobe: "plain" (coarse clothes of few colours), "textured" (patterns, sleeves and
+            trousers of any length, finer faces) or "infant" (rompers, bodysuits, nappies).
+        furniture: pieces that stand around every motion, before and behind the person.
+        jpeg: quality, 1 to 95, with which frames are compressed and read back; 0 for not at all.
         heading: people are turned from the z axis at first, by at most so many degrees.
         scene: "wall" (a wall and a floor, other ones in every clip), "room" (one room for all
             clips of a seed, the same from all cameras) or "cot" (a mattress seen from above).
@@ -50,6 +55,9 @@ class SyntheticConfig:
     blur: tuple[float, float] = (0.03, 0.12)
     supersample: int = 2
     body: str = "adult"
+    wardrobe: str = "plain"
+    furniture: int = 0
+    jpeg: int = 0
     heading: float = 0.0
     scene: str = "wall"
     synchronised: bool = False
@@ -66,7 +74,10 @@ class SyntheticConfig:
         check_range("blur", max(self.blur), 0, 0.25)
         check_range("supersample", self.supersample, 1, 8)
         check_choice("body", self.body, tuple(BODY_KINDS))
+        check_choice("wardrobe", self.wardrobe, WARDROBES)
         check_choice("scene", self.scene, SCENES)
+        check_range("furniture", self.furniture, 0, 50)
+        check_range("jpeg", self.jpeg, 0, 95)
         check_range("heading", self.heading, 0, 180)
         camera = self.camera
         check_range("frontal", camera.frontal, 0, 1)

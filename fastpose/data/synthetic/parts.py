@@ -63,6 +63,7 @@ PARTS: tuple[Part, ...] = (
     *_limbs("r"),
 )
 _ACROSS = {"hips": "pelvis", "shoulders": "thorax"}
+PART_NAMES = tuple(part.name for part in PARTS)
 PART = {part.name: i for i, part in enumerate(PARTS)}
 
 

@@ -10,20 +10,35 @@ from typing import Protocol
 
 import numpy as np
 
-from fastpose.data.synthetic.appearance import TEXELS, Appearance, random_appearance
+from fastpose.data.synthetic.appearance import Appearance, random_appearance
 from fastpose.data.synthetic.background import Room, random_room, shadow
 from fastpose.data.synthetic.body import JOINT, SKELETON, Body, random_body
 from fastpose.data.synthetic.camera import Camera, random_camera
-from fastpose.data.synthetic.compose import blur, gather, joints_visible, shade, to_bytes
+from fastpose.data.synthetic.compose import (
+    blur,
+    gather,
+    joints_visible,
+    part_masks,
+    shade,
+    through_jpeg,
+    to_bytes,
+)
 from fastpose.data.synthetic.config import SyntheticConfig, check_range
+from fastpose.data.synthetic.furniture import furnish, random_furniture, view_boxes
 from fastpose.data.synthetic.motion import BodyMotion, check_activities, generate_motion
 from fastpose.data.synthetic.parts import joint_depths, place_parts
-from fastpose.data.synthetic.render import cast
+from fastpose.data.synthetic.render import cast, hide_behind
 from fastpose.data.synthetic.scenes import random_cot, random_interior, view_interior
+from fastpose.data.synthetic.wardrobe import random_baby_clothes, random_outfit
 from fastpose.skeletons import Skeleton
 
 ACTOR_STREAM, CLIP_STREAM, POSE_STREAM, SCENE_STREAM, VIEW_STREAM = range(5)
 _BLOCK = 64 * 64**2  # pixels of the frames rendered together
+_DRESS = {
+    "plain": random_appearance,
+    "textured": random_outfit,
+    "infant": random_baby_clothes,
+}
 _FEET = [JOINT[f"{side}_{name}"] for side in "lr" for name in ("ankle", "toe")]
 
 
@@ -35,10 +50,15 @@ class SyntheticClip:
         name: unique among the clips of one seed.
         frames: (T,S,S,3) uint8 RGB.
         mask: (T,S,S) uint8, the person's share of the pixel, 0..255.
+        parts: (T,S,S) uint8, 1 + the index in ``PART_NAMES`` of the body part that the pixel's
+            middle sees, 0 beside the person.
         background: (S,S,3) uint8, the room without the person.
         keypoints: (T,19,2) float32, pixels of the frame (may lie outside).
         keypoints3d: (T,19,3) float32, metres in camera space.
-        visible: (T,19) bool, inside the frame and not hidden behind another part of the body.
+        visible: (T,19) bool, inside the frame and not hidden behind another part of the body or
+            behind furniture.
+        part_axes: (T,P,3,3) float32, rotation of every body part: its rows are its x, y and z axes
+            in camera space, see :mod:`fastpose.data.synthetic.parts`.
         camera: the camera.
         fps: frames per second.
         actor: name of the person; the same name is the same body and clothes.
@@ -50,10 +70,12 @@ class SyntheticClip:
     name: str
     frames: np.ndarray
     mask: np.ndarray
+    parts: np.ndarray
     background: np.ndarray
     keypoints: np.ndarray
     keypoints3d: np.ndarray
     visible: np.ndarray
+    part_axes: np.ndarray
     camera: Camera
     fps: float
     actor: str
@@ -145,11 +167,15 @@ class SyntheticPeople:
             girth_spread=config.girth_spread,
             kind=config.body,
         )
-        look = random_appearance(actor_rng)
+        look = _DRESS[config.wardrobe](actor_rng)
         motion = self._motion.draw(rng, body, frames=count, fps=self.fps, travel=config.travel)
         if config.heading:
             motion = _turned(motion, rng.uniform(-config.heading, config.heading))
         parts = place_parts(motion, body.girth, look.hair)
+        boxes = None
+        if config.furniture:
+            around = motion.positions
+            boxes = random_furniture(rng, config.furniture, around, motion.scale)
         view = None
         if config.camera.directions:
             directions = len(config.camera.directions)
@@ -169,38 +195,51 @@ class SyntheticPeople:
         light, ambient = _random_light(rng, camera)
         if self._interior is not None:
             light = self._interior.light
+        before = None
+        if boxes is not None:
+            before, paint = view_boxes(boxes, camera, size, config.supersample, light, ambient)
+            room = furnish(room, before, paint, config.supersample)
         gain, softness = rng.uniform(0.9, 1.15), rng.uniform(*config.blur)
         grain = np.float32(0.004 + 0.02 * config.difficulty)
         points3d = camera.to_camera(motion.positions)
         points = camera.project(points3d)
         samples = (points + 0.5) * config.supersample - 0.5
         skin = 1.15 * joint_depths(motion, body.girth)
+        texels = look.texture.shape[1:3]
         touching = list(JOINT.values()) if motion.lying else _FEET
         reach = 0.18 * motion.scale if motion.lying else 0.14
 
         frames = np.empty((count, size, size, 3), np.uint8)
         mask = np.empty((count, size, size), np.uint8)
+        seen_parts = np.empty((count, size, size), np.uint8)
         visible = np.empty(points.shape[:2], bool)
         block = max(1, _BLOCK // size**2)
         for start in range(0, count, block):
             now = slice(start, start + block)
-            surface = cast(parts.frames(now), camera, size, config.supersample, light, TEXELS)
+            surface = cast(parts.frames(now), camera, size, config.supersample, light, texels)
+            if before is not None:
+                surface = hide_behind(surface, before)
             color = shade(surface, look.texture, gain, ambient)
             person, cover = gather(surface, color, size, config.supersample)
             dark = shadow(room, motion.positions[now][:, touching], size, config.shadow, reach)
             image = person + ((1 - cover) * dark)[..., None] * room.plate
             noise = grain * rng.standard_normal(image.shape, np.float32)
             frames[now] = to_bytes(blur(image, softness) + noise)
+            if config.jpeg:
+                frames[now] = through_jpeg(frames[now], config.jpeg)
+            seen_parts[now] = part_masks(surface, texels, config.supersample)
             mask[now] = to_bytes(cover)
             visible[now] = joints_visible(surface.depth, samples[now], points3d[now, :, 2], skin)
         return SyntheticClip(
             name=f"s{self.seed}_{index:06d}",
             frames=frames,
             mask=mask,
+            parts=seen_parts,
             background=to_bytes(blur(room.plate[None], softness))[0],
             keypoints=points.astype(np.float32),
             keypoints3d=points3d.astype(np.float32),
             visible=visible,
+            part_axes=camera.turn(parts.axes).astype(np.float32),
             camera=camera,
             fps=self.fps,
             actor=f"s{self.seed}_a{actor:03d}",

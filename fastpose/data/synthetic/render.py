@@ -36,6 +36,21 @@ class Surface:
     light: np.ndarray
 
 
+def hide_behind(surface: Surface, depth: np.ndarray) -> Surface:
+    """The surface without the samples that lie behind something at ``depth`` (W,W), camera z.
+
+    The depth of the result is that of whatever is nearest, the something included.
+    """
+    nearest = depth.ravel()[surface.index % depth.size]
+    seen = surface.depth.reshape(-1)[surface.index] < nearest
+    return Surface(
+        np.minimum(surface.depth, depth),
+        surface.index[seen],
+        surface.texel[seen],
+        surface.light[seen],
+    )
+
+
 def _rows(
     ends: np.ndarray, radius: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

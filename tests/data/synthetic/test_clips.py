@@ -11,6 +11,7 @@ import pytest
 from fastpose.data.clips import ClipStore
 from fastpose.data.synthetic import SyntheticConfig, SyntheticPeople, write_clips
 from fastpose.data.synthetic.clips import sheet_row
+from fastpose.data.synthetic.parts import PART_NAMES
 from fastpose.errors import UserError
 from fastpose.media.images import read_image
 
@@ -25,6 +26,7 @@ def test_what_is_written_is_what_was_rendered(tmp_path: Path) -> None:
     store = ClipStore.open(folder)
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert store.skeleton == PEOPLE.skeleton and store.size == 32
+    assert store.info["parts"] == list(PART_NAMES)
     assert store.info["seed"] == 2 and store.info["config"]["actors"] == 3
     for i, stored in enumerate(store.clips):
         clip = PEOPLE.clip(5 + i)
@@ -33,7 +35,15 @@ def test_what_is_written_is_what_was_rendered(tmp_path: Path) -> None:
             clip.activity,
             clip.actor,
         )
-        for name in ("frames", "keypoints", "keypoints3d", "visible", "mask", "background"):
+        for name in (
+            "frames",
+            "keypoints",
+            "keypoints3d",
+            "visible",
+            "mask",
+            "parts",
+            "background",
+        ):
             assert np.array_equal(getattr(stored, name), getattr(clip, name)), name
     sheet = read_image(folder / "sheet.png")
     assert sheet.shape[0] > 3 * 128 and sheet.shape[1] > 8 * 128

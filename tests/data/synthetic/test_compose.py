@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastpose.data.synthetic.compose import blur, gather, joints_visible, shade, to_bytes
+from fastpose.data.synthetic.compose import (
+    blur,
+    gather,
+    joints_visible,
+    part_masks,
+    shade,
+    through_jpeg,
+    to_bytes,
+)
 from fastpose.data.synthetic.render import Surface
 
 
@@ -54,3 +62,22 @@ def test_joints_visible() -> None:
     seen = joints_visible(depth, points, z, np.full(5, 0.1))
     # Under its skin; behind another part; before the empty room; outside twice.
     assert seen.tolist() == [[True, False, True, False, False]]
+
+
+def test_part_masks_show_the_part_under_the_middle_sample() -> None:
+    depth = np.full((1, 4, 4), np.inf, np.float32)
+    depth[0, 1, 1] = depth[0, 1, 3] = depth[0, 2, 0] = 2.0
+    index = np.flatnonzero(np.isfinite(depth))
+    texel = np.array([0, 2 * 8 + 3, 8], np.int32)  # parts 0, 2 and 1 of 2x4 texels
+    seen = part_masks(Surface(depth, index, texel, np.ones(3, np.float32)), (2, 4), 2)
+    assert seen.tolist() == [[[1, 3], [0, 0]]] and seen.dtype == np.uint8
+
+
+def test_jpeg_loses_more_at_low_quality() -> None:
+    ramp = 120 + 90 * np.sin(np.arange(32) / 3)
+    frames = np.repeat((ramp[:, None] / 2 + ramp / 2)[None, ..., None], 3, -1).astype(np.uint8)
+    low, high = (through_jpeg(frames, quality).astype(int) for quality in (10, 95))
+    assert low.shape == frames.shape
+    assert np.abs(low - frames).mean() > 2 * np.abs(high - frames).mean() > 0
+    flat = np.full((1, 16, 16, 3), 90, np.uint8)
+    assert np.abs(through_jpeg(flat, 50).astype(int) - 90).max() <= 2

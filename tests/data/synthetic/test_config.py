@@ -36,6 +36,9 @@ from fastpose.errors import UserError
         ({"body": "infnat"}, "did you mean 'infant'"),
         ({"scene": "beach"}, "scene"),
         ({"heading": 200.0}, "heading"),
+        ({"wardrobe": "texturd"}, "did you mean 'textured'"),
+        ({"furniture": -1}, "furniture"),
+        ({"jpeg": 100}, "jpeg"),
     ],
 )
 def test_out_of_range(changes: dict[str, object], named: str) -> None:

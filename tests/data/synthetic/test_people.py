@@ -11,9 +11,13 @@ import pytest
 from fastpose.data.synthetic import CameraConfig, SyntheticClip, SyntheticConfig, SyntheticPeople
 from fastpose.data.synthetic import people as people_module
 from fastpose.data.synthetic.body import JOINT
+from fastpose.data.synthetic.parts import PART, PARTS
 from fastpose.errors import UserError
 
-ARRAYS = ("frames", "mask", "background", "keypoints", "keypoints3d", "visible")
+ARRAYS = (
+    *("frames", "mask", "parts", "background", "keypoints", "keypoints3d", "visible"),
+    "part_axes",
+)
 
 
 def make(**changes: object) -> SyntheticPeople:
@@ -39,6 +43,9 @@ def test_shapes_and_types(clips: list[SyntheticClip]) -> None:
     assert clip.keypoints.shape == (8, 19, 2) and clip.keypoints.dtype == np.float32
     assert clip.keypoints3d.shape == (8, 19, 3) and clip.keypoints3d.dtype == np.float32
     assert clip.visible.shape == (8, 19) and clip.visible.dtype == bool
+    assert clip.parts.shape == (8, 48, 48) and clip.parts.dtype == np.uint8
+    assert clip.part_axes.shape == (8, len(PARTS), 3, 3)
+    assert clip.part_axes.dtype == np.float32
     assert clip.fps == 15.0
     assert len({c.name for c in clips}) == len(clips)
 
@@ -90,6 +97,37 @@ def test_the_mask_holds_the_visible_joints(clips: list[SyntheticClip]) -> None:
         ).max(axis=0)
         assert (near > 0).mean() > 0.99
         assert (clip.mask[frame, y, x] > 0).mean() > 0.9
+
+
+def test_part_masks_name_the_limb_at_a_joint(clips: list[SyntheticClip]) -> None:
+    """In the middle of a shin or a forearm that is seen, the mask says so."""
+    right = []
+    for clip in clips:
+        assert ((clip.parts > 0) <= (clip.mask > 0)).all()
+        assert ((clip.parts > 0) >= (clip.mask == 255)).all()
+        for part, ends in (("shin", ("knee", "ankle")), ("forearm", ("elbow", "wrist"))):
+            for side in "lr":
+                pair = [JOINT[f"{side}_{end}"] for end in ends]
+                seen = clip.visible[:, pair].all(axis=1)
+                x, y = np.rint(clip.keypoints[seen][:, pair].mean(axis=1)).astype(int).T
+                right += list(clip.parts[seen, y, x] == 1 + PART[f"{side}_{part}"])
+    assert len(right) > 200 and np.mean(right) > 0.85
+
+
+def test_part_axes_are_rotations_along_the_limbs(clips: list[SyntheticClip]) -> None:
+    for clip in clips:
+        axes = clip.part_axes.astype(float)
+        assert np.abs(axes @ axes.swapaxes(-1, -2) - np.eye(3)).max() < 1e-5
+        shin = clip.keypoints3d[:, JOINT["l_knee"]] - clip.keypoints3d[:, JOINT["l_ankle"]]
+        shin /= np.linalg.norm(shin, axis=-1, keepdims=True)
+        assert np.abs(axes[:, PART["l_shin"], 1] - shin).max() < 1e-4
+
+
+def test_jpeg_changes_the_frames_alone(clips: list[SyntheticClip]) -> None:
+    coarse = make(jpeg=20).clip(0)
+    assert np.abs(coarse.frames.astype(int) - clips[0].frames).mean() > 1
+    for name in set(ARRAYS) - {"frames"}:
+        assert np.array_equal(getattr(coarse, name), getattr(clips[0], name)), name
 
 
 def test_the_person_stays_inside_and_fills_the_window(clips: list[SyntheticClip]) -> None:

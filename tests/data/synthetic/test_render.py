@@ -7,7 +7,7 @@ import pytest
 
 from fastpose.data.synthetic.camera import Camera
 from fastpose.data.synthetic.parts import PlacedParts
-from fastpose.data.synthetic.render import Surface, cast
+from fastpose.data.synthetic.render import Surface, cast, hide_behind
 
 SIZE, TEXTURE = 24, (8, 16)
 LIGHT = np.array([0.3, 0.6, 0.74])
@@ -145,3 +145,16 @@ def test_a_part_outside_the_window_is_skipped() -> None:
     surface = cast(far, CAMERA, SIZE, 2, LIGHT, TEXTURE)
     assert not np.isfinite(surface.depth).any()
     assert len(surface.index) == len(surface.texel) == len(surface.light) == 0
+
+
+def test_hide_behind_drops_samples_and_keeps_the_nearest_depth() -> None:
+    depth = np.full((2, 2, 2), np.inf, np.float32)
+    depth[0, 0, 0], depth[1, 0, 0], depth[1, 1, 1] = 2.0, 4.0, 2.5
+    index = np.flatnonzero(np.isfinite(depth))
+    whole = Surface(depth, index, np.array([5, 6, 7], np.int32), np.ones(3, np.float32))
+    screen = np.array([[3.0, 1.0], [np.inf, np.inf]], np.float32)
+    seen = hide_behind(whole, screen)
+    assert seen.index.tolist() == [0, 7] and seen.texel.tolist() == [5, 7]
+    assert len(seen.light) == 2
+    assert seen.depth[0].tolist() == [[2.0, 1.0], [np.inf, np.inf]]
+    assert seen.depth[1].tolist() == [[3.0, 1.0], [np.inf, 2.5]]
