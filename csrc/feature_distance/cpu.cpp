@@ -105,7 +105,7 @@ double pass(const typename Stored<kElement>::type* x, const typename Stored<kEle
     }
   }
   for (int k = 0; i < count; i += V::lanes, ++k) {
-    const V w = kWeighted ? V::load(weight + i) : V(1);
+    const V w = kWeighted ? Own<Scalar<V>>::load(weight + i, count - i, V(0)) : V(1);
     const V slope = compare<kNorm, kWeighted>(Here::load(x + i, count - i, V(0)),
                                               Here::load(y + i, count - i, V(0)), w, part[k]);
     if (gradient != nullptr) Here::store(gradient + i, slope * factor, count - i);

@@ -191,6 +191,19 @@ def test_where_the_mask_is_0_nothing_counts(owner: Any) -> None:
         assert torch.equal(gradient, other)
 
 
+def test_weights_of_the_call_before_do_not_matter(kernel: Any) -> None:
+    """Not even where vectors reach behind the last number."""
+    for channels, width in ((3, 11), (3, 3), (5, 7), (7, 5), (11, 3)):
+        x, y = (
+            drawn(i, ((1, channels, 1, width),))[0].contiguous(memory_format=LAST) for i in (0, 1)
+        )
+        mask = mask_of(0, 1, (1, width))
+        large = torch.full((1, channels, 1, 40 * width), 1.0).contiguous(memory_format=LAST)
+        run(kernel, [large], [large], mask=torch.full((1, 1, 1, 1), torch.nan))
+        loss, _ = run(kernel, [x], [y], mask=mask)
+        torch.testing.assert_close(loss, ((x - y).square() * mask).mean())
+
+
 def test_negative_weights_count_as_they_are(owner: Any) -> None:
     mask = torch.tensor([3.0, -1.0]).view(1, 1, 1, 2)
     x, y = torch.tensor([2.0, 1.0]).view(1, 1, 1, 2), torch.zeros(1, 1, 1, 2)
