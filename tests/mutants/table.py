@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.mutants import (
     common,
+    feature_distance_cpu,
+    feature_distance_gpu,
     render_gaussians_cpu,
     render_gaussians_gpu,
     render_skeleton_cpu,
@@ -25,4 +27,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *soft_argmax_gpu.MUTANTS,
     *warp_templates_cpu.MUTANTS,
     *warp_templates_gpu.MUTANTS,
+    *feature_distance_cpu.MUTANTS,
+    *feature_distance_gpu.MUTANTS,
 )

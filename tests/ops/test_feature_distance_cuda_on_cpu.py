@@ -109,6 +109,17 @@ def test_layers_of_many_blocks(memory_format: torch.memory_format, masked: bool)
         assert_as_exact(changed, CUDA)
 
 
+def test_a_layer_of_more_blocks_than_a_warp_has_lanes() -> None:
+    assert_as_exact(random_layers(13, (1, 1, 740, 740), wanted=(False,)), CUDA)
+
+
+def test_equal_features() -> None:
+    for norm in ("l2", "l1"):
+        problem = random_layers(14, *SHAPES, norm=norm)
+        found = replace(problem, targets=problem.features).run(CUDA)
+        assert float(found.loss) == 0.0 and not any(g.any() for g in found.gradients)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (5, 40), (64, 64), (31, 29), (8, 12), (4, 4)])
 @pytest.mark.parametrize("norm", ["l2", "l1"])
 def test_mask_of_any_size(size: tuple[int, int], norm: str) -> None:
