@@ -78,6 +78,14 @@ MUTANTS = (
         CPU,
     ),
     Mutant(
+        "argmax-vector-over-the-edge",
+        "off by one: a vector that is one number too long for the row is written whole",
+        PLANES,
+        "if (x + V::lanes <= width_) {",
+        "if (x + V::lanes <= width_ + 1) {",
+        SANITIZED,
+    ),
+    Mutant(
         "argmax-row-read-over-the-edge",
         "off by one: a row's last numbers are read as a whole vector",
         PLANES,
@@ -132,5 +140,13 @@ MUTANTS = (
         "gradients.confidence_stride[0] + k * gradients.confidence_stride[1]]",
         "gradients.confidence_stride[0] + k]",
         CPU,
+    ),
+    Mutant(
+        "argmax-grid-without-end",
+        "off by one: coordinates have no room for the last vector",
+        "csrc/soft_argmax/register.cpp",
+        "constexpr int kPastTheSide = 16;",
+        "constexpr int kPastTheSide = 2;",
+        SANITIZED,
     ),
 )
