@@ -234,6 +234,25 @@ def test_every_size_of_block(kernel, reference, scale, turn):
                 torch.testing.assert_close(own.double(), want, rtol=1e-4, atol=2e-5 * scale_of)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("height", [3, 8])
+def test_nothing_beside_an_image_that_is_all_template_is_written(owner, height, dtype):
+    """Blocks that hang over the end of a row leave what lies there alone."""
+    templates = 1 + torch.rand(2, 24, 40, generator=generator(0), dtype=torch.float64)
+    affine = torch.tensor([[1.0, 0.0, -2.5], [0.0, 1.0, -3.5]]).expand(3, 2, 2, 3)
+    if dtype != torch.float64:
+        templates = templates.float()
+    for width in range(1, 21):
+        buffer = torch.full((3, 2, height + 2, width + 20), 7.0, dtype=dtype, device=owner.device)
+        inside = torch.zeros_like(buffer, dtype=torch.bool)
+        inside[..., 1:-1, 4:-16] = True
+        image = warp(
+            owner, templates, affine.to(templates), (height, width), out=buffer[..., 1:-1, 4:-16]
+        )
+        assert (image >= 1).all()
+        assert (buffer[~inside] == 7).all()
+
+
 def test_a_small_part_of_a_large_image(kernel, reference):
     """Sums keep their digits wherever the template lands."""
     templates = some_templates(1, (9, 9))
