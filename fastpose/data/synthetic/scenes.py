@@ -35,8 +35,8 @@ class Interior:
 def random_interior(rng: np.random.Generator, half: float, difficulty: float) -> Interior:
     """Draw a room with doors, pictures and a carpet that marks where people move."""
     faces = np.empty((6, _TEXELS, _TEXELS, 3))
-    wall = random_color(rng, (0.02, 0.14), (0.5, 0.85))
-    floor = random_color(rng, (0.1, 0.4), (0.25, 0.55))
+    wall = random_color(rng, (0.02, 0.12), (0.72, 0.95))
+    floor = random_color(rng, (0.1, 0.3), (0.3, 0.6))
     strength = 0.015 + 0.05 * difficulty
     y, x = np.meshgrid(*[(np.arange(_TEXELS) + 0.5) / _TEXELS] * 2, indexing="ij")
     for face in range(4):
@@ -55,7 +55,7 @@ def random_interior(rng: np.random.Generator, half: float, difficulty: float) ->
     planks = rng.integers(12, 40)
     faces[_FLOOR] *= 1 + 0.08 * rng.uniform(-1, 1, planks)[(x * planks).astype(int)][..., None]
     carpet = (np.abs(x - 0.5) < rng.uniform(0.2, 0.3)) & (np.abs(y - 0.5) < rng.uniform(0.2, 0.3))
-    faces[_FLOOR][carpet] = random_color(rng, (0.1, 0.5), (0.3, 0.65))
+    faces[_FLOOR][carpet] = random_color(rng, (0.05, 0.3), (0.35, 0.7))
     for face in faces:
         face += strength * smooth_noise(rng, _TEXELS, _TEXELS, 6)
         face += 0.7 * strength * smooth_noise(rng, _TEXELS, _TEXELS, 60)
