@@ -154,19 +154,19 @@ void divergence_gradients(const Gaussians& gaussians, const double* share, void*
     using T = typename A::T;
     const A mean(gaussians.mean), log_variance(gaussians.log_variance);
     const A to_mean(grad_mean), to_log_variance(grad_log_variance);
-    for (int64_t b = first; b < last; ++b) {
-      for_vectors<V>(0, gaussians.size, [&](int64_t coordinate, int count) {
+    for_vectors<V>(0, gaussians.size, [&](int64_t coordinate, int count) {
+      alignas(64) T lane[V::lanes] = {};
+      for (int l = 0; l < count; ++l) lane[l] = static_cast<T>(share[coordinate + l]);
+      const V factor = V::load(lane);
+      for (int64_t b = first; b < last; ++b) {
         const int64_t i = b * gaussians.size + coordinate;
-        alignas(64) T lane[V::lanes] = {};
-        for (int l = 0; l < count; ++l) lane[l] = static_cast<T>(share[coordinate + l]);
-        const V factor = V::load(lane);
         if (to_mean.data) to_mean.store(i, factor * mean.load(i, count), count);
         if (to_log_variance.data) {
           const V slope = V(T(0.5)) * exponential_minus_one(log_variance.load(i, count));
           to_log_variance.store(i, factor * slope, count);
         }
-      });
-    }
+      }
+    });
   });
 }
 
