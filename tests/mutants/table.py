@@ -6,6 +6,7 @@ from tests.mutants import (
     common,
     feature_distance_cpu,
     feature_distance_gpu,
+    pose_losses,
     render_gaussians_cpu,
     render_gaussians_gpu,
     render_skeleton_cpu,
@@ -19,6 +20,7 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     *common.MUTANTS,
+    *pose_losses.MUTANTS,
     *render_skeleton_cpu.MUTANTS,
     *render_skeleton_gpu.MUTANTS,
     *render_gaussians_cpu.MUTANTS,
