@@ -140,13 +140,17 @@ class Ladder:
 
         def with_losses(pieces: Pieces, model: KeypointGAN) -> Pieces:
             assert model.perceptual is not None
-            return replace(with_operators(pieces, model), perceptual=model.perceptual)
+            return replace(
+                with_operators(pieces, model),
+                perceptual=model.perceptual,
+                least_squares=ops.least_squares_gan,
+            )
 
         found = {
             "plain PyTorch": self.plain(as_it_is, channels_last=False),
             "+ bfloat16, channels-last": self.plain(narrow, channels_last=True),
             "+ fastpose's drawing and soft-argmax": self.plain(with_operators, channels_last=True),
-            "+ fastpose's perceptual loss": self.plain(with_losses, channels_last=True),
+            "+ fastpose's losses": self.plain(with_losses, channels_last=True),
             "fastpose train": self.ours("bfloat16"),
             "fastpose train, float32": self.ours("float32"),
         }
