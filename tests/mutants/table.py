@@ -13,6 +13,7 @@ from tests.mutants import (
     render_skeleton_gpu,
     soft_argmax_cpu,
     soft_argmax_gpu,
+    structural_similarity,
     warp_templates_cpu,
     warp_templates_gpu,
 )
@@ -27,6 +28,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *render_gaussians_gpu.MUTANTS,
     *soft_argmax_cpu.MUTANTS,
     *soft_argmax_gpu.MUTANTS,
+    *structural_similarity.MUTANTS,
     *warp_templates_cpu.MUTANTS,
     *warp_templates_gpu.MUTANTS,
     *feature_distance_cpu.MUTANTS,
