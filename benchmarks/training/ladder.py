@@ -27,7 +27,7 @@ from benchmarks.harness import Contender, interleave, machine, ratio
 from benchmarks.training.baselines.keypoint_gan import Baseline, Pieces, plain
 from fastpose import ops
 from fastpose.errors import UserError
-from fastpose.models.keypoint_gan import KeypointGAN
+from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
 from fastpose.recipes.base import Recipe, build_model
 from fastpose.recipes.registry import get_recipe
 from fastpose.skeletons import get_skeleton
@@ -69,7 +69,7 @@ class Ladder:
             warnings.simplefilter("ignore")
             model = build_model(recipe, get_skeleton(recipe.skeleton))
         assert isinstance(model, KeypointGAN) and model.perceptual is not None
-        self.model = model.to(dtype)
+        self.model, self.config = model.to(dtype), model.config
         (network,) = model.perceptual._network
         network = network.to(device, dtype)
         self.features = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -77,7 +77,7 @@ class Ladder:
     def batches(self, count: int, seed: int = 0) -> list[Batch]:
         """Noise in the shapes of a batch, channels-last as the loader gives it."""
         source = torch.Generator().manual_seed(seed)
-        size, joints = self.recipe.model.image_size, len(self.model.skeleton.joints)
+        size, joints = self.config.image_size, len(self.model.skeleton.joints)
         found = []
         for _ in range(count):
             pictures = torch.rand(2, self.stage.batch_size, 3, size, size, generator=source)
@@ -230,6 +230,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recipe = get_recipe(chosen.recipe)
     except UserError as error:
         parser.error(str(error))
+    if not isinstance(recipe.model, KeypointGANConfig):
+        parser.error(f"--recipe {chosen.recipe}: is not one of KeypointGAN")
     if recipe.model.motion_weight:
         parser.error(f"--recipe {chosen.recipe}: its loss is weighted, the paper's is not")
     batch = chosen.batch or next(s.batch_size for s in recipe.stages if s.name == "main")

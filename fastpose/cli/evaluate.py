@@ -23,6 +23,7 @@ def run(
     min_score: float = 0.4,
     joints: tuple[str, ...] = (),
     regress: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+    detector: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None,
     batch: int = 64,
     threads: int | None = None,
     seed: int = 0,
@@ -40,6 +41,7 @@ def run(
             human36m, penn-action, infants or weizmann; a wrong name lists all.
         prior: Files or folders of poses for the baselines; by default those the run trained with.
             A run's framing (fitted or not) is kept; a model.onnx has none and takes the default.
+            For a run of lifting: motion capture to score it on, instead of clips or beside them.
         fit: A table that 'view prior --fit' wrote, to frame the poses of the baselines with.
         labels: Labels by picture name (names, keypoints, joint_names); by default the keypoints
             that the clips carry.
@@ -47,11 +49,22 @@ def run(
         joints: Joints to score, such as l_wrist r_wrist; by default all that labels and model
             share (--protocol: all of the protocol's).
         regress: How to fit the landmarks of an npz to joints: thewlis-zhang, imm, bkind, autolink.
+        detector: With a run of lifting: a run whose 2D joints in the clips are lifted too.
         batch: Frames per call of the model.
         threads: Processor threads of the model.
         seed: Of the random poses.
         dry_run: Say what would be scored, and stop.
     """
+    from fastpose.evaluation.lifting import is_lifting
+
+    if is_lifting(model):
+        for name, value in (("--protocol", protocol), ("--labels", labels), ("--regress", regress)):
+            if value:
+                raise UserError(f"{name}: {model} is a run of lifting; leave it out")
+        _lifting(model, data, prior, detector, out, seed, dry_run)
+        return
+    if detector is not None:
+        raise UserError("--detector: belongs to a run of lifting")
     if protocol is not None:
         for name, value in (("--prior", prior), ("--fit", fit)):
             if value:
@@ -89,6 +102,28 @@ def run(
     Console().print(report.table())
     print(f"joints    {', '.join(report.joints)}")
     print(f"written   {out}: report.json, sheet.png")
+
+
+def _lifting(
+    model: str,
+    data: str | None,
+    prior: tuple[str, ...],
+    detector: str | None,
+    out: str,
+    seed: int,
+    dry_run: bool,
+) -> None:
+    from rich.console import Console
+
+    from fastpose.evaluation.lifting import evaluate_lifting, table
+
+    if dry_run:
+        sources = [*prior, *([data] if data else [])]
+        print(f"would score {model} on {', '.join(sources) or 'nothing'} and write to {out}")
+        return
+    rows = evaluate_lifting(model, data=data, prior=prior, detector=detector, seed=seed, out=out)
+    Console().print(table(rows))
+    print(f"written   {out}: report.json")
 
 
 def _by_protocol(

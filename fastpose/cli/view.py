@@ -1,4 +1,4 @@
-"""Draw a pose prior beside the clips it is meant for, or a folder of clips."""
+"""Draw a pose prior beside the clips it is meant for, a folder of clips, or a shape template."""
 
 from __future__ import annotations
 
@@ -54,14 +54,32 @@ class Clips:
     columns: int = 10
 
 
+@dataclass(frozen=True)
+class Template:
+    """Draw a shape template, and check it.
+
+    Args:
+        template: Its name, a template file, or the two files of the published format (parts, then
+            anchors).
+        out: The picture to write, a PNG.
+        save: Write it as a template file too: to convert the published format, or to begin a
+            template of one's own.
+    """
+
+    template: tyro.conf.Positional[tuple[str, ...]]
+    out: Annotated[str, tyro.conf.arg(metavar="PICTURE.png")]
+    save: Annotated[str | None, tyro.conf.arg(metavar="FILE.json")] = None
+
+
 def run(
     what: Annotated[
         Annotated[Prior, tyro.conf.subcommand("prior")]
-        | Annotated[Clips, tyro.conf.subcommand("clips")],
+        | Annotated[Clips, tyro.conf.subcommand("clips")]
+        | Annotated[Template, tyro.conf.subcommand("template")],
         tyro.conf.arg(name=""),
     ],
 ) -> None:
-    """Draw a pose prior beside the clips it is meant for, or a folder of clips.
+    """Draw a pose prior beside the clips it is meant for, a folder of clips, or a shape template.
 
     Args:
         what: What to draw.
@@ -77,19 +95,25 @@ def run(
         print(f"{len(store.clips)} clips, {store.frames_total} frames\nsheet: {what.out}")
         return
 
+    if isinstance(what, Template):
+        from fastpose.media.template_view import view_template
+
+        print("\n".join(view_template(what.template, what.out, save=what.save)))
+        return
+
     from rich.console import Console
 
+    from fastpose.data.pose_prior import PriorConfig
     from fastpose.data.prior_view import open_prior, view_prior
     from fastpose.recipes import get_recipe, override
-    from fastpose.skeletons import get_skeleton
 
     recipe = override(get_recipe(what.recipe), what.set_)
     store = ClipStore.open(what.data)
     table = what.table or (str(Path(what.out).with_suffix(".npz")) if what.fit else None)
     prior = open_prior(
         what.prior,
-        get_skeleton(recipe.skeleton),
-        recipe.prior,
+        recipe.target,
+        recipe.prior or PriorConfig(),
         store,
         fit=what.fit,
         table=table,

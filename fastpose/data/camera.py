@@ -29,14 +29,39 @@ def project(
     Returns:
         (n,K,2) points with y = 0 at the ground under the root, seen at that depth.
     """
-    a, b, c = (np.radians(v)[:, None] for v in (yaw, pitch, roll))
+    x, y, z = turn(joints, yaw, pitch, aim)
+    shrink = distance[:, None] / np.maximum(distance[:, None] - z, 0.1)
+    points = roll_points(np.stack([x * shrink, -y * shrink], axis=-1), roll)
+    points[..., 1] += aim
+    return points - np.array([0.0, 2.0 * aim], joints.dtype)
+
+
+def turn(
+    joints: np.ndarray, yaw: np.ndarray, pitch: np.ndarray, aim: np.ndarray | float = 0.5
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bodies seen along the camera's axes, before its roll: x right, y up, z towards it, (n,K)."""
+    a, b = (np.radians(v)[:, None] for v in (yaw, pitch))
     x, y, z = joints[..., 0], joints[..., 1] - aim, joints[..., 2]
     x, z = x * np.cos(a) + z * np.sin(a), z * np.cos(a) - x * np.sin(a)
     y, z = y * np.cos(b) - z * np.sin(b), z * np.cos(b) + y * np.sin(b)
-    shrink = distance[:, None] / np.maximum(distance[:, None] - z, 0.1)
-    x, y = x * shrink, -y * shrink
-    x, y = x * np.cos(c) - y * np.sin(c), x * np.sin(c) + y * np.cos(c)
-    return np.stack([x, y + aim], axis=-1) - np.array([0.0, 2.0 * aim], joints.dtype)
+    return x, y, z
+
+
+def roll_points(points: np.ndarray, roll: np.ndarray) -> np.ndarray:
+    """Points (n,K,2), y down, turned clockwise by ``roll`` (n,) degrees about the origin."""
+    c = np.radians(roll)[:, None]
+    x, y = points[..., 0], points[..., 1]
+    return np.stack([x * np.cos(c) - y * np.sin(c), x * np.sin(c) + y * np.cos(c)], axis=-1)
+
+
+def camera_positions(
+    joints: np.ndarray, yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray
+) -> np.ndarray:
+    """Bodies (n,K,3) in camera space, relative to the first joint: x right, y down, z forward."""
+    x, y, z = turn(joints, yaw, pitch)
+    flat = roll_points(np.stack([x, -y], axis=-1), roll)
+    space = np.concatenate([flat, -z[..., None]], axis=-1)
+    return space - space[:, :1]
 
 
 def pull_inside(points: np.ndarray, chains: np.ndarray, limit: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastpose.data.camera import project, pull_inside
+from fastpose.data.camera import camera_positions, project, pull_inside
 from fastpose.data.framing import frame_boxes, frame_points, mirror_bodies
 from fastpose.data.motion_capture import Motion, read_motions
 from fastpose.data.pose_bank import BONE_GROUPS, PoseBank, build_bank, draw_weighted, recombine
@@ -155,9 +155,32 @@ class PosePrior:
             "framing": self.config.framing,
         }
 
+    def sample_bodies(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw ``n`` poses as :meth:`sample_source` does, and what they are in space.
+
+        Returns:
+            (n,K,2) float32 normalised points, wherever they lie, and (n,K,3) float32 positions in
+            body heights from the pelvis: x right, y down, z away from the camera.
+
+        Raises:
+            UserError: the poses are 2D.
+        """
+        if not isinstance(self.bank, PoseBank):
+            raise UserError("prior: bodies in space need 3D poses, these are 2D labels")
+        points, _, positions = self._view3d(self.bank, n, rng)
+        convert = self._to_skeleton
+        return (convert @ points).astype(np.float32), (convert @ positions).astype(np.float32)
+
     def _sample3d(
         self, bank: PoseBank, n: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
+        points, height, _ = self._view3d(bank, n, rng)
+        return points, height
+
+    def _view3d(
+        self, bank: PoseBank, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Points (n,J,2), body heights (n,), and positions (n,J,3) in camera space."""
         config, table = self.config, self._table
         poses = recombine(bank.take(bank.draw(n, rng)), config.recombination, rng, bank)
         yaw, mirror = draw_yaw(config, n, rng), (rng.random(n) < 0.5) & config.mirror
@@ -175,11 +198,12 @@ class PosePrior:
         pitch = config.pitch_mean + config.pitch_sd * rng.standard_normal(n)
         roll = config.roll_sd * rng.standard_normal(n)
         points = project(joints, yaw, pitch, roll, rng.uniform(*config.distance, n))
+        positions = camera_positions(joints, yaw, pitch, roll)
         if config.framing == "box":
             size = np.maximum(np.ptp(points, axis=1).max(axis=-1), 1e-6)  # in body heights
             points = frame_boxes(points, height, centre, rng.normal(0.5, config.centre_sd, n))
-            return points, height / size
-        return frame_points(points, height, ground, centre), height
+            return points, height / size, positions
+        return frame_points(points, height, ground, centre), height, positions
 
     def _sample2d(self, bank: PointBank, n: int, rng: np.random.Generator) -> np.ndarray:
         config = self.config

@@ -116,18 +116,21 @@ def _open_prior(
 ) -> PosePrior:
     """The prior of the baselines; of a run, all that is not named stays as it trained with."""
     run = _run_of(Path(model))
-    if run is None:
+    trained = None if run is None else RunConfig.load(run)
+    if run is None or trained is None or trained.recipe.prior is None:
         if not paths:
-            raise UserError(f"{model}: is no run, so name the poses for the baselines with --prior")
+            what = "is no run" if run is None else "learnt without poses"
+            raise UserError(f"{model}: {what}, so name the poses for the baselines with --prior")
         config = PriorConfig(framing="fitted", fit=str(fit)) if fit else PriorConfig()
         return PosePrior.from_path(paths, skeleton, config)
-    trained = RunConfig.load(run)
-    recipe = trained.recipe
-    if fit:
-        table = str(Path(fit).absolute())  # a bare name would mean the run's own table
-        recipe = replace(recipe, prior=replace(recipe.prior, framing="fitted", fit=table))
+    config = trained.recipe.prior
+    if fit:  # a bare name would mean the run's own table
+        config = replace(config, framing="fitted", fit=str(Path(fit).absolute()))
     poses = tuple(Path(path) for path in paths) or trained.prior
-    return replace(trained, recipe=recipe, prior=poses).open_prior(run)
+    prior = replace(trained, recipe=replace(trained.recipe, prior=config), prior=poses)
+    opened = prior.open_prior(run)
+    assert opened is not None  # its recipe has a prior
+    return opened
 
 
 def _run_of(model: Path) -> Path | None:

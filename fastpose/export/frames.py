@@ -20,7 +20,7 @@ def clips_of_run(run: str | Path) -> Path:
     for folder in (Path(run), *Path(run).resolve().parents[:2]):
         if (folder / CONFIG).is_file():
             data = RunConfig.load(folder).data
-            if not data.exists():
+            if data is None or not data.exists():
                 raise UserError(f"{run}: the clips it learned from ({data}) are gone; give --data")
             return data
     raise UserError(f"{run}: no {CONFIG} names its clips; give --data")

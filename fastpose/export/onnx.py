@@ -22,7 +22,7 @@ from fastpose.export.frames import clips_of_run, spread_frames
 from fastpose.export.parity import ParityReport, check_parity, run_eager
 from fastpose.inference.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES, ModelInfo
 from fastpose.inference.runtimes.torch import provenance
-from fastpose.training.checkpoint import CheckpointInfo, describe, load_model
+from fastpose.training.checkpoint import CheckpointInfo, describe, load_detector
 from fastpose.training.files import explained, sha256, write_synced
 
 OPSET = 20
@@ -84,7 +84,7 @@ def export_onnx(
             differs from torch by more than the tolerance.
     """
     plan = plan_export(run, out, data=data)
-    model: Any = load_model(plan.checkpoint.folder)
+    model = load_detector(plan.checkpoint.folder)
     size = model.image_size
     if plan.store.size != size:
         raise UserError(

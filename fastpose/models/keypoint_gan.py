@@ -22,6 +22,7 @@ from torch import nn
 
 from fastpose import ops
 from fastpose.errors import UserError
+from fastpose.models.base import PixelDetector, PoseModel, to_pictures, to_pixels
 from fastpose.nn.blocks import INSTANCE, initialise
 from fastpose.nn.decoder import Decoder
 from fastpose.nn.encoder import Encoder
@@ -30,7 +31,6 @@ from fastpose.nn.image_pool import ImagePool
 from fastpose.nn.patch_discriminator import MultiScaleDiscriminator
 from fastpose.nn.perceptual_loss import PerceptualLoss
 from fastpose.nn.u_net import UNet
-from fastpose.poses import Poses
 from fastpose.skeletons import Skeleton
 
 SIZES = (64, 128, 256)
@@ -109,7 +109,7 @@ class ConditionalDecoder(nn.Module):
         return self.decoder(torch.cat((pose, style), dim=1))
 
 
-class KeypointGAN(nn.Module):
+class KeypointGAN(PoseModel):
     """The whole system; see the module's docstring.
 
     Phases of :meth:`losses`: ``"pretrain"`` (regressor alone, from poses), ``"generator"``
@@ -206,25 +206,10 @@ class KeypointGAN(nn.Module):
         """Normalised points (B, K, 2) and confidence (B, K) of images (B, 3, S, S) in [-1, 1]."""
         return self.regressor(self.translator(images))
 
-    @torch.inference_mode()
-    def predict(self, images: np.ndarray | torch.Tensor) -> Poses:
-        """Poses in pixels of ``images`` (B, S, S, 3) uint8 RGB."""
-        size = self.image_size
-        batch = torch.as_tensor(np.ascontiguousarray(images))
-        if batch.dtype != torch.uint8 or batch.shape[1:] != (size, size, 3):
-            raise ValueError(
-                f"images: expected uint8 (B, {size}, {size}, 3), got {batch.dtype} "
-                f"{tuple(batch.shape)}"
-            )
-        device = next(self.parameters()).device
-        training, detector = self.training, self.inference_module().eval()
-        points, confidence = detector(batch.permute(0, 3, 1, 2).to(device))
-        self.train(training)
-        return Poses(points.cpu().numpy(), confidence.cpu().numpy(), self.skeleton)
-
     def inference_module(self) -> nn.Module:
         """What is exported: uint8 (B, 3, S, S) to pixels (B, K, 2) and confidence (B, K)."""
-        return KeypointDetector(self.translator, self.regressor, self.image_size)
+        detector = nn.Sequential(self.translator, self.regressor)
+        return PixelDetector(detector, self.image_size)
 
     @torch.no_grad()
     def sheet(self, batch: MutableMapping[str, Any]) -> dict[str, np.ndarray]:
@@ -237,21 +222,8 @@ class KeypointGAN(nn.Module):
             "raw skeleton": to_pictures(raw),
             "rendered skeleton": to_pictures(drawn),
             "reconstruction": to_pictures(self.decoder(drawn, batch["other"])),
-            "points": ((points + 1) * (self.image_size - 1) / 2).float().cpu().numpy(),
+            "points": to_pixels(points, self.image_size).float().cpu().numpy(),
         }
-
-
-class KeypointDetector(nn.Module):
-    """Translator and regressor with pixels in and pixels out."""
-
-    def __init__(self, translator: UNet, regressor: SkeletonRegressor, size: int) -> None:
-        super().__init__()
-        self.translator, self.regressor, self.size = translator, regressor, size
-
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, 3, S, S) uint8 to points (B, K, 2) in pixels and confidence (B, K)."""
-        points, confidence = self.regressor(self.translator(images.float() / 127.5 - 1.0))
-        return (points + 1.0) * ((self.size - 1) / 2.0), confidence
 
 
 def motion_map(batch: MutableMapping[str, Any], weight: float) -> torch.Tensor | None:
@@ -265,9 +237,3 @@ def motion_map(batch: MutableMapping[str, Any], weight: float) -> torch.Tensor |
     reach = max(1, difference.shape[-1] // 64)
     smooth = F.avg_pool2d(difference, 2 * reach + 1, 1, reach, count_include_pad=False)
     return 1.0 + weight * smooth / smooth.mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
-
-
-def to_pictures(images: torch.Tensor) -> np.ndarray:
-    """uint8 (B, S, S, 3) of images (B, 1 or 3, S, S) in [-1, 1]; values beyond are clipped."""
-    pixels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return pixels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()

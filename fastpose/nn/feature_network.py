@@ -89,6 +89,7 @@ class FeatureNetwork(nn.Module):
         name: ``"vgg19"``, ``"squeezenet1_1"`` or ``"random"``.
         weights: file with torchvision's keys (``features.0.weight``); None only for ``random``.
         relu: VGG-19 only; False reproduces the published code, which has no ReLU anywhere.
+        layer: index of the one layer to give; None: several depths.
 
     Raises:
         UserError: unknown name; weights missing, unreadable, or of another network.
@@ -97,7 +98,14 @@ class FeatureNetwork(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, name: str, weights: str | Path | None = None, *, relu: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        weights: str | Path | None = None,
+        *,
+        relu: bool = True,
+        layer: int | None = None,
+    ) -> None:
         super().__init__()
         self.name = name
         if name == "vgg19":
@@ -108,6 +116,14 @@ class FeatureNetwork(nn.Module):
             self.features, self.taps = _random()
         else:
             raise UserError(f"feature network '{name}': expected vgg19, squeezenet1_1 or random")
+        if layer is not None:
+            if not 0 <= layer < len(self.features):
+                raise UserError(
+                    f"feature network '{name}': has the layers 0 to {len(self.features) - 1}, "
+                    f"got {layer}"
+                )
+            self.features = nn.Sequential(*list(self.features)[: layer + 1])
+            self.taps = (layer,)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         if name == "random":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,10 @@ from fastpose.data.pairs import PAIRS
 from fastpose.data.pose_prior import PriorConfig
 from fastpose.errors import UserError, nearest
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
-from fastpose.skeletons import Skeleton
+from fastpose.models.lifting import Lifter, LiftingConfig
+from fastpose.models.shape_templates import ShapeTemplates, ShapeTemplatesConfig
+from fastpose.skeletons import Skeleton, get_skeleton
+from fastpose.structures import convert, from_dict
 from fastpose.training.phases import (
     AUTO,
     BATCH_NORMS,
@@ -26,6 +28,14 @@ from fastpose.training.phases import (
     SYNCHRONISED,
     Stage,
 )
+
+ModelConfig = KeypointGANConfig | ShapeTemplatesConfig | LiftingConfig
+# The published systems by the name under which a recipe is written down.
+SYSTEMS: dict[str, tuple[type[ModelConfig], type[nn.Module]]] = {
+    "keypointgan": (KeypointGANConfig, KeypointGAN),
+    "shape-templates": (ShapeTemplatesConfig, ShapeTemplates),
+    "lifting": (LiftingConfig, Lifter),
+}
 
 
 @dataclass(frozen=True)
@@ -56,9 +66,9 @@ class Recipe:
 
     Args:
         name: of the recipe; ``fastpose train NAME``.
-        skeleton: name of the skeleton that the model learns.
+        skeleton: name of the skeleton that the model learns; empty where a template tells it.
         model: the model's configuration.
-        prior: how unpaired poses are drawn.
+        prior: how unpaired poses are drawn; None where no stage needs any.
         stages: what is trained, in order.
         augmentation: of the frames.
         pairs: which two pictures make a pair, see ``fastpose.data.pairs``: "frames", "earlier",
@@ -83,8 +93,8 @@ class Recipe:
 
     name: str
     skeleton: str
-    model: KeypointGANConfig
-    prior: PriorConfig
+    model: ModelConfig
+    prior: PriorConfig | None
     stages: tuple[Stage, ...]
     augmentation: Augmentation = field(default_factory=Augmentation)
     pairs: str = "frames"
@@ -103,6 +113,13 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.model, ShapeTemplatesConfig) == bool(self.skeleton):
+            raise UserError(
+                "skeleton: must be empty with a shape template, which tells the joints, and named "
+                f"with any other model; got '{self.skeleton}'"
+            )
+        if self.needs_poses and self.prior is None:
+            raise UserError("prior: a stage needs poses, so it cannot be None")
         if self.precision not in PRECISIONS:
             raise UserError(
                 f"precision: expected one of {', '.join(PRECISIONS)}, got '{self.precision}'"
@@ -134,10 +151,39 @@ class Recipe:
         if self.keep_checkpoints < 1:
             raise UserError(f"keep_checkpoints: expected 1 or more, got {self.keep_checkpoints}")
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """Everything that a stage needs."""
+        return frozenset(need for stage in self.stages if stage.steps for need in stage.needs)
+
+    @property
+    def needs_poses(self) -> bool:
+        """Whether a stage draws poses that belong to no image."""
+        return bool(self.needs & {"poses", "bodies"})
+
+    @property
+    def needs_clips(self) -> bool:
+        """Whether a stage looks at clips."""
+        return bool(self.needs & {"frames", "labelled", "detected"})
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Fields of the model that name files or folders, with what they name."""
+        named = {name: getattr(self.model, name, None) for name in ("feature_weights", "detector")}
+        return {name: path for name, path in named.items() if path}
+
+    @property
+    def target(self) -> Skeleton:
+        """What the model learns to detect; UserError where the skeleton's name is unknown."""
+        if isinstance(self.model, ShapeTemplatesConfig):
+            return self.model.template.skeleton
+        return get_skeleton(self.skeleton)
+
 
 def build_model(recipe: Recipe, skeleton: Skeleton, *, for_training: bool = True) -> nn.Module:
     """The recipe's model; without what only training needs if ``for_training`` is off."""
-    return KeypointGAN(recipe.model, skeleton, for_training=for_training)
+    model = next(model for config, model in SYSTEMS.values() if type(recipe.model) is config)
+    return model(recipe.model, skeleton, for_training=for_training)  # type: ignore[call-arg]
 
 
 def override(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
@@ -190,7 +236,7 @@ def _replace(owner: Any, path: list[str], value: Any, whole: str) -> Any:
     if isinstance(owner, Mapping):
         if head not in owner or rest:
             raise _unknown(whole, head, list(owner))
-        return {**owner, head: _convert(value, float, whole)}
+        return {**owner, head: convert(value, float, whole)}
     names = [f.name for f in dataclasses.fields(owner)]
     if head not in names:
         # A stage's phases may be named directly: stages.main.generator
@@ -202,10 +248,11 @@ def _replace(owner: Any, path: list[str], value: Any, whole: str) -> Any:
         if not (dataclasses.is_dataclass(current) or isinstance(current, (tuple, Mapping))):
             raise UserError(f"--set {whole}: '{head}' has no fields of its own")
         return dataclasses.replace(owner, **{head: _replace(current, rest, value, whole)})
-    if dataclasses.is_dataclass(current) or head in ("stages", "phases", "name"):
+    whole_ones = dataclasses.is_dataclass(current) and not hasattr(current, "named")
+    if whole_ones or head in ("stages", "phases", "name"):
         raise UserError(f"--set {whole}: name one field of it, such as {whole}.FIELD=value")
     kind = typing.get_type_hints(type(owner))[head]
-    return dataclasses.replace(owner, **{head: _convert(value, kind, whole)})
+    return dataclasses.replace(owner, **{head: convert(value, kind, whole)})
 
 
 def _unknown(whole: str, name: str, known: Sequence[str]) -> UserError:
@@ -214,53 +261,22 @@ def _unknown(whole: str, name: str, known: Sequence[str]) -> UserError:
     )
 
 
-def _convert(value: Any, kind: Any, where: str) -> Any:
-    """``value``, as JSON gives it, as the annotated ``kind``."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        return _convert(value, next(a for a in arguments if a is not type(None)), where)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return _from_dict(kind, value, where)
-    if origin is tuple and isinstance(value, (list, tuple)):
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_convert(v, arguments[0], where) for v in value)
-        if len(value) == len(arguments):
-            return tuple(_convert(v, a, where) for v, a in zip(value, arguments, strict=True))
-    if isinstance(value, Mapping) and isinstance(origin, type) and issubclass(origin, Mapping):
-        return {str(k): _convert(v, arguments[1], where) for k, v in value.items()}
-    if kind in (bool, int, str) and type(value) is kind:
-        return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if kind is float:
-            return float(value)
-        if kind is str:
-            return str(value)
-    wanted = getattr(kind, "__name__", None) if origin is None else str(kind)
-    raise UserError(f"{where}: expected {wanted}, got {value!r}")
-
-
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
     """The whole recipe as JSON-able data, read back by :func:`recipe_from_dict`."""
-    return json.loads(json.dumps(dataclasses.asdict(recipe)))
+    system = next(name for name, (kind, _) in SYSTEMS.items() if type(recipe.model) is kind)
+    data = {"system": system, **dataclasses.asdict(recipe)}
+    return json.loads(json.dumps(data))
 
 
 def recipe_from_dict(data: Mapping[str, Any]) -> Recipe:
     """Inverse of :func:`recipe_to_dict`; UserError naming an unknown or wrong field."""
-    return _from_dict(Recipe, data, "recipe")
-
-
-def _from_dict(kind: type, data: Any, where: str) -> Any:
     if not isinstance(data, Mapping):
-        raise UserError(f"{where}: expected fields of {kind.__name__}, got {data!r}")
-    hints = typing.get_type_hints(kind)
-    names = [f.name for f in dataclasses.fields(kind)]
-    for key in data:
-        if key not in names:
-            raise UserError(f"{where}: no field '{key}'{nearest(str(key), names)}")
-    values = {k: _convert(v, hints[k], f"{where}.{k}") for k, v in data.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise UserError(f"recipe: expected fields of Recipe, got {data!r}")
+    system = data.get("system")
+    if system not in SYSTEMS:
+        raise UserError(f"recipe.system: expected one of {', '.join(SYSTEMS)}, got {system!r}")
+    fields = {key: value for key, value in data.items() if key != "system"}
+    if "model" in fields:
+        model = from_dict(SYSTEMS[system][0], fields["model"], "recipe.model")
+        fields["model"] = model
+    return from_dict(Recipe, fields, "recipe")

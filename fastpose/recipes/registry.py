@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from fastpose.errors import UserError, nearest
-from fastpose.recipes import keypointgan
+from fastpose.recipes import keypointgan, lifting, shape_templates
 from fastpose.recipes.base import Recipe
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in keypointgan.RECIPES}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (*keypointgan.RECIPES, *shape_templates.RECIPES, *lifting.RECIPES)
+}
 
 
 def get_recipe(name: str) -> Recipe:

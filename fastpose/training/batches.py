@@ -20,7 +20,10 @@ from fastpose.training.augment import augment_pairs
 from fastpose.training.phases import Stage
 
 RngStates = dict[str, dict[str, Any]]
-SOURCES = ("frames", "poses")
+# What a stage may need. The last three are 2D joints with their positions in space: of the prior's
+# poses, of labelled clips, and of labelled clips with a detector's 2D joints.
+BODIES = ("bodies", "labelled", "detected")
+SOURCES = ("frames", "poses", *BODIES)
 GENERATORS = (*SOURCES, "augmentation")
 NO_AUGMENTATION = Augmentation()
 _LOOK = 1.0  # seconds between looks at whether the thread that draws is still there
@@ -47,12 +50,23 @@ class PoseSource(Protocol):
         ...
 
 
+class BodySource(Protocol):
+    """Draws 2D joints and what they are in space; see ``fastpose.data.bodies``."""
+
+    def sample(self, n: int, rng: np.random.Generator, /) -> tuple[np.ndarray, np.ndarray]:
+        """Points (n,K,2) float32, normalised, and positions (n,K,3) float32, metres."""
+        ...
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where batches come from; a source that no stage needs may be None."""
 
     frames: FrameSource | None = None
     poses: PoseSource | None = None
+    bodies: BodySource | None = None
+    labelled: BodySource | None = None
+    detected: BodySource | None = None
     augmentation: Augmentation = NO_AUGMENTATION
 
 
@@ -101,7 +115,7 @@ def draw(
     generators: Mapping[str, np.random.Generator],
     across: Across = ALONE,
 ) -> dict[str, np.ndarray]:
-    """One batch of ``stage``: ``target``, ``other``, ``ids`` and/or ``poses``.
+    """One batch of ``stage``: ``target``, ``other``, ``ids``, ``poses``, ``points``, ``positions``.
 
     Every process draws the whole batch from the same generators, and takes its share.
     """
@@ -114,6 +128,12 @@ def draw(
     if "poses" in stage.needs:
         assert sources.poses is not None
         arrays["poses"] = sources.poses.sample(stage.batch_size, generators["poses"])[share]
+    for name in BODIES:
+        if name in stage.needs:
+            source: BodySource | None = getattr(sources, name)
+            assert source is not None
+            points, positions = source.sample(stage.batch_size, generators[name])
+            arrays.update(points=points[share], positions=positions[share])
     return arrays
 
 
@@ -209,7 +229,8 @@ def to_batch(
     rng: np.random.Generator | None = None,
     across: Across = ALONE,
 ) -> dict[str, Tensor]:
-    """What a model is given: ``target`` and ``other`` (B,3,S,S) in [-1, 1], ``poses`` (B,K,2).
+    """What a model is given: ``target`` and ``other`` (B,3,S,S) in [-1, 1], ``poses`` (B,K,2),
+    ``points`` (B,K,2) and ``positions`` (B,K,3), as the stage needs them.
 
     Args:
         arrays: see :func:`draw`.
@@ -224,7 +245,8 @@ def to_batch(
         batch["target"], batch["other"] = (
             images.contiguous(memory_format=torch.channels_last) for images in pair
         )
-    if "poses" in arrays:
-        poses = np.ascontiguousarray(arrays["poses"], dtype=np.float32)
-        batch["poses"] = to_device(torch.from_numpy(poses), device)
+    for name in ("poses", "points", "positions"):
+        if name in arrays:
+            values = np.ascontiguousarray(arrays[name], dtype=np.float32)
+            batch[name] = to_device(torch.from_numpy(values), device)
     return batch

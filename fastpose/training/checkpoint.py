@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fastpose.errors import UserError
+from fastpose.models.base import PoseModel
 from fastpose.skeletons import Skeleton
 from fastpose.training import checkpoint_folder as folders
 from fastpose.training.batches import make_generators
@@ -321,3 +322,14 @@ def load_model(path: str | Path, *, ema: bool = True) -> nn.Module:
         ) from None
     model.load_state_dict(weights)
     return model.requires_grad_(False).eval()
+
+
+def load_detector(path: str | Path) -> PoseModel:
+    """As :func:`load_model`, averaged weights; UserError where it is no model of pictures."""
+    model = load_model(path)
+    if not isinstance(model, PoseModel):
+        raise UserError(
+            f"{path}: holds a {type(model).__name__}, which finds no joints in pictures; name a "
+            "run of a detector"
+        )
+    return model

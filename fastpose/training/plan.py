@@ -14,16 +14,21 @@ from fastpose.training.run_start import Opened
 def describe_plan(opened: Opened, run: Path, *, stop: int, fit_prior: bool) -> list[str]:
     """One line each on model, clips, prior, stages, machine and outputs."""
     config, state, clips = opened.config, opened.state, opened.clips
-    recipe, pairs, poses = config.recipe, opened.pairs, opened.poses
-    unusable = f", {len(pairs.unusable)} of them without a partner" if pairs.unusable else ""
-    prior = ", ".join(f"{key} {value}" for key, value in poses.describe().items())
+    recipe, pairs, poses = config.recipe, opened.sources.frames, opened.poses
     lines = [
         f"recipe {recipe.name}, skeleton {config.skeleton.name}, seed {recipe.seed}",
         f"model: {_parameters(state.model)}",
-        f"clips: {len(clips.clips)} with {clips.frames_total} frames of {clips.size} x {clips.size}"
-        f"{unusable} ({config.data})",
-        f"prior: {prior}{', to be fitted to the clips' if fit_prior else ''}",
     ]
+    if clips is not None:
+        alone = len(getattr(pairs, "unusable", ()))
+        unusable = f", {alone} of them without a partner" if alone else ""
+        lines.append(
+            f"clips: {len(clips.clips)} with {clips.frames_total} frames of "
+            f"{clips.size} x {clips.size}{unusable} ({config.data})"
+        )
+    if poses is not None:
+        prior = ", ".join(f"{key} {value}" for key, value in poses.describe().items())
+        lines.append(f"prior: {prior}{', to be fitted to the clips' if fit_prior else ''}")
     for stage in recipe.stages:
         phases = ", ".join(phase.name for phase in stage.phases)
         lines.append(

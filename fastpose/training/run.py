@@ -94,8 +94,9 @@ def train_run(
 
     Args:
         recipe: see ``fastpose.recipes``; None with ``resume``: that of the run.
-        data: a clips folder, made by ``prepare`` or ``synthesize``; None with ``resume``.
-        prior: files or folders of poses that belong to no image; empty with ``resume``.
+        data: a clips folder, made by ``prepare`` or ``synthesize``; None with ``resume``, and where
+            the recipe learns without.
+        prior: files or folders of poses that belong to no image; empty likewise.
         out: the run directory.
         resume: continue the run that is there from its newest complete checkpoint; start one
             where there is none.
@@ -160,7 +161,7 @@ def _lead(
             if overwrite:
                 remove_run(run)
             if not (run / CONFIG).exists():
-                if fit_prior:
+                if fit_prior and opened.clips is not None:
                     count = len(opened.clips.clips)
                     console.print(f"fitting the prior to {count} clips", markup=False)
                 opened = fit_to_clips(opened, run, wanted=fit_prior)
@@ -200,7 +201,7 @@ def _train(opened: Opened, run: Path, *, stop: int, console: Console) -> TrainRe
         save(state)  # whatever prevents a checkpoint shows now, and not after an hour
     else:
         say(f"resuming at step {state.step} of {state.total_steps}")
-    sources = opened.sources()
+    sources = opened.sources
     sheets = SheetWriter(run / "sheets", sources, seed=recipe.seed)
     lines = RunLog(run, start=state.step, stop=stop, clock=clock, console=console)
     with StopSignals() as signals, lines as log:

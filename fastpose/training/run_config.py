@@ -28,7 +28,7 @@ class RunConfig:
             the run directory.
         requested: the recipe as it was asked for, before fitting.
         skeleton: of the model.
-        data: the clips folder.
+        data: the clips folder; None where the recipe learns from poses alone.
         prior: the files and folders of poses.
         device, threads, processes: what it ran on; the same are needed to repeat it bit for bit.
             The device is the first process', the threads are each one's.
@@ -37,7 +37,7 @@ class RunConfig:
     recipe: Recipe
     requested: Recipe
     skeleton: Skeleton
-    data: Path
+    data: Path | None
     prior: tuple[Path, ...]
     device: str
     threads: int
@@ -54,7 +54,7 @@ class RunConfig:
             "version": VERSION,
             **self.of_checkpoint(),
             "requested": recipe_to_dict(self.requested),
-            "data": str(self.data),
+            "data": None if self.data is None else str(self.data),
             "prior": [str(path) for path in self.prior],
             "device": self.device,
             "threads": self.threads,
@@ -69,7 +69,7 @@ class RunConfig:
                 recipe=recipe_from_dict(data["recipe"]),
                 requested=recipe_from_dict(data["requested"]),
                 skeleton=Skeleton.from_dict(data["skeleton"]),
-                data=Path(data["data"]),
+                data=None if data["data"] is None else Path(data["data"]),
                 prior=tuple(Path(p) for p in data["prior"]),
                 device=str(data["device"]),
                 threads=int(data["threads"]),
@@ -106,10 +106,12 @@ class RunConfig:
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
 
-    def open_clips(self) -> ClipStore:
-        """The clips; UserError where they are not of the model's size."""
+    def open_clips(self) -> ClipStore | None:
+        """The clips, if the recipe needs any; UserError where they are not of the model's size."""
+        if self.data is None:
+            return None
         store = ClipStore.open(self.data)
-        size = self.recipe.model.image_size
+        size = getattr(self.recipe.model, "image_size", store.size)  # lifting takes any
         if store.size != size:
             raise UserError(
                 f"{self.data}: its frames are {store.size} x {store.size}, the recipe's model "
@@ -118,9 +120,11 @@ class RunConfig:
             )
         return store
 
-    def open_prior(self, run: Path) -> PosePrior:
-        """The pose prior as this run draws from it; ``run`` is the run directory."""
+    def open_prior(self, run: Path) -> PosePrior | None:
+        """The pose prior as this run draws from it, if it does; ``run`` is the run directory."""
         config = self.recipe.prior
+        if config is None:
+            return None
         if config.fit == PRIOR_FIT:
             config = replace(config, fit=str(run / PRIOR_FIT))
         return PosePrior.from_path(self.prior, self.skeleton, config)

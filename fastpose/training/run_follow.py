@@ -50,7 +50,7 @@ def follow(
     config = RunConfig.from_dict(world.tell())
     with open("/dev/null", "w") as nowhere:
         opened = open_all(config, run, device, world, Console(file=nowhere))
-    state, sources = opened.state, opened.sources()
+    state, sources = opened.state, opened.sources
     step = world.tell()
     if step is None:
         _wait(state)

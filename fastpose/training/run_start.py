@@ -14,16 +14,16 @@ from torch import nn
 
 from fastpose.data.clips import ClipStore
 from fastpose.data.disjoint import require_disjoint
-from fastpose.data.pairs import Pairs, make_pairs
 from fastpose.data.pose_prior import PosePrior
 from fastpose.data.prior_fit import fit_prior
+from fastpose.data.still_background import measure_background
 from fastpose.errors import UserError
 from fastpose.recipes import RECIPES, Recipe, build_model, recipe_to_dict
-from fastpose.skeletons import get_skeleton
 from fastpose.training.batches import Sources
 from fastpose.training.checkpoint import difference
 from fastpose.training.files import explained, replace_file
 from fastpose.training.run_config import CONFIG, PRIOR_FIT, RunConfig
+from fastpose.training.run_sources import open_sources
 from fastpose.training.state import TrainState
 from fastpose.training.world import World
 
@@ -68,15 +68,22 @@ def configure(
     if resume and (run / CONFIG).exists():
         return _resumed(recipe, data, prior, run, device, threads, processes)
     _refuse_other_files(run, overwrite=overwrite)
-    if recipe is None or data is None or not prior:
-        missing = "a recipe" if recipe is None else "--data" if data is None else "--prior"
-        raise UserError(f"{run}: there is no run to resume; to start one, give {missing}")
+    if recipe is None:
+        raise UserError(f"{run}: there is no run to resume; to start one, give a recipe")
+    for name, given, needed in (
+        ("--data", data is not None, recipe.needs_clips),
+        ("--prior", bool(prior), recipe.needs_poses),
+    ):
+        if needed and not given:
+            raise UserError(f"{run}: there is no run to resume; to start one, give {name}")
+        if given and not needed:
+            raise UserError(f"{name}: the recipe '{recipe.name}' learns without; leave it out")
     recipe = _absolute_files(recipe)
     return RunConfig(
         recipe=recipe,
         requested=recipe,
-        skeleton=get_skeleton(recipe.skeleton),
-        data=Path(data).absolute(),
+        skeleton=recipe.target,
+        data=None if data is None else Path(data).absolute(),
         prior=tuple(Path(path).absolute() for path in prior),
         device=str(device),
         threads=threads or torch.get_num_threads(),
@@ -128,12 +135,11 @@ def _count(processes: int) -> str:
 
 def _absolute_files(recipe: Recipe) -> Recipe:
     """Files that the recipe names, as they are to be found from any working directory."""
-    weights, fit = recipe.model.feature_weights, recipe.prior.fit
-    if weights:
-        model = replace(recipe.model, feature_weights=str(Path(weights).absolute()))
-        recipe = replace(recipe, model=model)
-    if fit:
-        prior = replace(recipe.prior, fit=str(Path(fit).absolute()))
+    if recipe.files:
+        files = {name: str(Path(path).absolute()) for name, path in recipe.files.items()}
+        recipe = replace(recipe, model=replace(recipe.model, **files))
+    if recipe.prior is not None and recipe.prior.fit:
+        prior = replace(recipe.prior, fit=str(Path(recipe.prior.fit).absolute()))
         recipe = replace(recipe, prior=prior)
     return recipe
 
@@ -170,13 +176,9 @@ class Opened:
 
     config: RunConfig
     state: TrainState
-    clips: ClipStore
-    pairs: Pairs
-    poses: PosePrior
-
-    def sources(self) -> Sources:
-        """Where batches come from."""
-        return Sources(self.pairs, self.poses, self.config.recipe.augmentation)
+    clips: ClipStore | None
+    poses: PosePrior | None
+    sources: Sources
 
 
 def open_all(
@@ -189,17 +191,13 @@ def open_all(
     """
     torch.set_num_threads(config.threads)
     state = make_state(config, device, world, console)
-    clips, recipe = config.open_clips(), config.recipe
-    pairs = make_pairs(
-        recipe.pairs,
-        clips,
-        min_gap=recipe.min_gap,
-        max_gap=recipe.max_gap,
-        by_frames=recipe.by_frames,
-    )
+    clips = config.open_clips()
+    if clips is not None and getattr(state.model, "needs_still_background", False):
+        console.print(f"note: {measure_background(clips).report()}", markup=False)
     poses = config.open_prior(run)
-    require_disjoint(clips, poses)
-    return Opened(config, state, clips, pairs, poses)
+    if clips is not None and poses is not None:
+        require_disjoint(clips, poses)
+    return Opened(config, state, clips, poses, open_sources(config, clips, poses))
 
 
 def make_state(
@@ -231,17 +229,26 @@ def fit_to_clips(opened: Opened, run: Path, *, wanted: bool) -> Opened:
 
     Args:
         wanted: fit now; otherwise only a table that the recipe names is copied.
+
+    Raises:
+        UserError: the recipe needs no prior, so there is none to fit.
     """
     config, prior = opened.config, opened.poses
-    recipe, path = config.recipe, run / PRIOR_FIT
+    recipe, path, fitted = config.recipe, run / PRIOR_FIT, config.recipe.prior
+    if prior is None or fitted is None or opened.clips is None:
+        if wanted:
+            raise UserError(
+                f"the recipe '{config.recipe.name}' has no prior that could be fitted to clips"
+            )
+        return opened
     if wanted:
         fitted = fit_prior(prior, opened.clips, path, seed=recipe.seed).config
-    elif recipe.prior.fit:
-        fitted = recipe.prior
+    elif fitted.fit:
         with explained(path, PRIOR_FIT):
-            replace_file(path, Path(recipe.prior.fit).read_bytes())
+            replace_file(path, Path(fitted.fit).read_bytes())
     else:
         return opened
     prior = PosePrior(config.skeleton, replace(fitted, fit=str(path)), prior.bank)
     recipe = replace(recipe, prior=replace(fitted, fit=PRIOR_FIT))
-    return replace(opened, config=replace(config, recipe=recipe), poses=prior)
+    sources = replace(opened.sources, poses=prior)
+    return replace(opened, config=replace(config, recipe=recipe), poses=prior, sources=sources)

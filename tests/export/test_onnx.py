@@ -120,7 +120,7 @@ def _with_detector(monkeypatch, run: Path, fault: str) -> None:
     model = load_model(run)
     detector = Detector(len(model.skeleton.joints), fault)
     model.inference_module = lambda: detector  # type: ignore[method-assign]
-    monkeypatch.setattr(export, "load_model", lambda path: model)
+    monkeypatch.setattr(export, "load_detector", lambda path: model)
 
 
 @pytest.mark.parametrize(

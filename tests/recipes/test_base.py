@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -17,7 +18,7 @@ from fastpose.recipes import (
     recipe_to_dict,
 )
 from fastpose.recipes.base import Augmentation
-from fastpose.skeletons import get_skeleton
+from fastpose.training.batches import SOURCES
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
@@ -27,10 +28,11 @@ def test_recipes_survive_json(recipe: Recipe) -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
 def test_phases_name_modules_and_losses_that_the_model_has(recipe: Recipe) -> None:
-    small = override(recipe, ["model.width=2", "model.discriminator_width=2"])
-    model = build_model(small, get_skeleton(recipe.skeleton), for_training=False)
+    widths = [f for f in dataclasses.asdict(recipe.model) if f.endswith("width")]
+    small = override(recipe, [f"model.{width}=2" for width in widths])
+    model = build_model(small, recipe.target, for_training=False)
     for stage in recipe.stages:
-        assert set(stage.needs) <= {"frames", "poses"}
+        assert set(stage.needs) <= set(SOURCES)
         for phase in stage.phases:
             for module in phase.modules:
                 assert any(True for _ in getattr(model, module).parameters())
@@ -131,3 +133,31 @@ def test_fields_that_must_fit_each_other_may_come_in_any_order(order: int) -> No
     recipe = override(get_recipe("keypointgan"), pairs[::order])
     assert recipe.prior.framing == "fitted"
     assert (recipe.min_gap, recipe.max_gap) == (1500, 2000)
+
+
+def test_a_recipe_is_written_down_with_its_system() -> None:
+    data = recipe_to_dict(get_recipe("shape-templates"))
+    assert data["system"] == "shape-templates" and data["prior"] is None
+    assert len(data["model"]["template"]["parts"]) == 18
+    for wrong in ({**data, "system": "other"}, {k: v for k, v in data.items() if k != "system"}):
+        with pytest.raises(UserError, match=r"recipe\.system: expected one of keypointgan, shape"):
+            recipe_from_dict(wrong)
+    with pytest.raises(UserError, match=r"recipe\.model: no field 'width'"):
+        recipe_from_dict({**data, "model": {"width": 3}})
+
+
+def test_a_template_is_set_by_name() -> None:
+    recipe = override(get_recipe("shape-templates"), ["model.template=infant"])
+    assert recipe.target.joints == recipe.model.template.skeleton.joints  # type: ignore[union-attr]
+    assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+    with pytest.raises(UserError, match="template 'baby': expected one of"):
+        override(get_recipe("shape-templates"), ["model.template=baby"])
+
+
+def test_a_recipe_says_what_it_detects_once() -> None:
+    with pytest.raises(UserError, match="skeleton: must be empty with a shape template"):
+        override(get_recipe("shape-templates"), ["skeleton=body18"])
+    with pytest.raises(UserError, match="named with any other model"):
+        override(get_recipe("keypointgan"), ["skeleton="])
+    with pytest.raises(UserError, match="a stage needs poses"):
+        dataclasses.replace(get_recipe("keypointgan"), prior=None)

@@ -96,7 +96,7 @@ def test_pairs_are_drawn_as_the_recipe_says(tmp_path: Path) -> None:
     clips, prior = make_clips(tmp_path / "clips"), make_prior(tmp_path / "prior.npz")
     given = {"data": clips, "prior": (prior,)}
     found = opened(tmp_path / "run", **given, recipe=small_recipe("pairs=warps"))
-    assert type(found.pairs).__name__ == "WarpPairs"
+    assert type(found.sources.frames).__name__ == "WarpPairs"
     with pytest.raises(UserError, match="no moment is seen by two cameras"):
         opened(tmp_path / "run", **given, recipe=small_recipe("pairs=views"))
     with pytest.raises(UserError, match="pairs: expected one of frames, earlier"):

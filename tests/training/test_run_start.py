@@ -14,6 +14,7 @@ from fastpose.data.pose_prior import PosePrior
 from fastpose.errors import UserError
 from fastpose.recipes import get_recipe, override
 from fastpose.training import run_start
+from fastpose.training.batches import Sources
 from fastpose.training.run_config import PRIOR_FIT, RunConfig
 from fastpose.training.run_start import Opened, configure, fit_to_clips, remove_run
 from tests.training.small_run import make_clips, make_prior, small_recipe
@@ -141,7 +142,7 @@ def test_only_what_a_run_wrote_is_removed(tmp_path: Path) -> None:
 def opened(tmp_path: Path, config: RunConfig) -> Opened:
     prior = PosePrior.from_path(make_prior(tmp_path / "prior.npz"), config.skeleton)
     clips = ClipStore.open(make_clips(tmp_path / "clips"))
-    return Opened(config, None, clips, None, prior)  # type: ignore[arg-type]
+    return Opened(config, None, clips, prior, Sources(poses=prior))  # type: ignore[arg-type]
 
 
 def test_a_fit_is_kept_in_the_run_and_named_within_it(tmp_path: Path, monkeypatch) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from fastpose.data.clips import ClipWriter
+from fastpose.data.clips import ClipStore, ClipWriter
 from fastpose.data.prepare.analysis import Analysis, Shot, analyze
 from fastpose.data.prepare.boxes import BoxFile
 from fastpose.data.prepare.cutting import Row, cut_source
@@ -22,6 +22,7 @@ from fastpose.data.prepare.pieces import (
     whole_pieces,
 )
 from fastpose.data.prepare.sources import Layout, Source, Unreadable, find_sources
+from fastpose.data.still_background import measure_background
 from fastpose.errors import UserError
 from fastpose.media.drawing import contact_sheet
 from fastpose.media.images import write_image
@@ -57,12 +58,14 @@ class PrepareReport:
         sources: One report each, in order.
         clips: Name and number of frames of each clip; planned ones in a dry run.
         problems: One line for each source that could not be read, or only in part.
+        background: One line on whether the clips' backgrounds stand still; empty in a dry run.
     """
 
     out: Path | None
     sources: list[SourceReport]
     clips: list[tuple[str, int]]
     problems: list[str]
+    background: str = ""
 
 
 def prepare(
@@ -142,6 +145,7 @@ def prepare(
             job.take(source, writer)
         job.check_any()
         job.finish(writer, {"size": size, "crop": crop, "person": person, "masks": masks})
+    job.report.background = measure_background(ClipStore.open(out)).report()
     return job.report
 
 

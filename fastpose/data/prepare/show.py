@@ -72,6 +72,8 @@ def print_report(report: PrepareReport, console: Console | None = None) -> None:
         ]
         table.add_row(f"{len(report.sources)} sources", *sums)
     console.print(table)
+    if report.background:
+        console.print(report.background, soft_wrap=True)
     if report.out is None:
         console.print("dry run: nothing was written")
     else:

@@ -42,10 +42,10 @@ class TorchRuntime:
     def __init__(self, path: str | Path, *, threads: int = 1) -> None:
         import torch
 
-        from fastpose.training.checkpoint import describe, load_model
+        from fastpose.training.checkpoint import describe, load_detector
 
         checkpoint = describe(path)
-        model: Any = load_model(checkpoint.folder)
+        model = load_detector(checkpoint.folder)
         torch.set_num_threads(threads)
         self.info = ModelInfo(model.skeleton, model.image_size, provenance(checkpoint))
         self._module = model.inference_module().eval()

@@ -1,0 +1,151 @@
+"""Score a lifting network: joints in space from true and from detected 2D joints.
+
+Beside it stands a body of constant depth: the 2D joints themselves, at the depth of the pelvis, in
+the scale that fits the truth best. It knows the scale, which the network has to guess.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from fastpose.data.bodies import ClipBodies, MotionBodies, read_bodies
+from fastpose.data.clips import ClipStore
+from fastpose.data.pose_prior import PosePrior
+from fastpose.errors import UserError
+from fastpose.evaluation.metrics.positions3d import Alignment, mean_position_error
+from fastpose.models.lifting import Lifter
+from fastpose.recipes.lifting import BODIES
+from fastpose.training.checkpoint import describe, load_model
+from fastpose.training.files import explained, pretty_json, replace_file
+from fastpose.training.run_sources import detect_bodies
+
+REPORT = "report.json"
+MILLIMETRES = 1000.0
+_ALIGNMENTS: dict[str, Alignment] = {"MPJPE": "root", "N-MPJPE": "scale", "P-MPJPE": "similarity"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """Errors in millimetres of one method on one source of 2D joints."""
+
+    source: str
+    method: str
+    frames: int
+    mpjpe: float
+    n_mpjpe: float
+    p_mpjpe: float
+
+
+def is_lifting(model: str | os.PathLike[str]) -> bool:
+    """Whether ``model`` is a run or checkpoint of a lifting recipe."""
+    if not Path(model).is_dir():
+        return False
+    return describe(Path(model)).config["recipe"].get("system") == "lifting"
+
+
+def constant_depth(points: np.ndarray, positions: np.ndarray, root: int) -> np.ndarray:
+    """(N,K,3) bodies without depth: 2D joints from the pelvis, scaled to fit the truth best.
+
+    Args:
+        points: (N,K,2), any unit.
+        positions: (N,K,3), metres from the pelvis.
+        root: index of the pelvis.
+    """
+    flat = points - points[:, root : root + 1]
+    squares = (flat**2).sum(axis=(1, 2))
+    scale = (flat * positions[..., :2]).sum(axis=(1, 2)) / np.where(squares > 0, squares, 1.0)
+    return np.concatenate([flat * scale[:, None, None], np.zeros_like(flat[..., :1])], axis=-1)
+
+
+def score(source: str, bodies: ClipBodies, lifter: Lifter) -> list[Row]:
+    """The network and the body of constant depth on one source."""
+    root = lifter.root
+    # `lift` takes pixels; of a picture of 3 pixels, so that normalised is pixel - 1.
+    lifted = lifter.lift(bodies.points + 1.0, 3)
+    flat = constant_depth(bodies.points, bodies.positions, root)
+    rows = []
+    for method, predicted in (("lifting", lifted), ("constant depth", flat)):
+        errors = [
+            MILLIMETRES * mean_position_error(predicted, bodies.positions, alignment, root=root)
+            for alignment in _ALIGNMENTS.values()
+        ]
+        rows.append(Row(source, method, len(bodies), *errors))
+    return rows
+
+
+def evaluate_lifting(
+    run: str | os.PathLike[str],
+    *,
+    data: str | os.PathLike[str] | None = None,
+    prior: Sequence[str | os.PathLike[str]] = (),
+    detector: str | os.PathLike[str] | None = None,
+    poses: int = 4096,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+) -> list[Row]:
+    """Score a lifting run on held-out bodies.
+
+    Args:
+        run: a run or checkpoint of a lifting recipe.
+        data: clips that carry joints in space.
+        prior: motion capture that the run did not learn from.
+        detector: a run of a detector; the clips are scored with its 2D joints too.
+        poses: how many views of ``prior`` are drawn.
+        seed: of those.
+        out: folder for report.json; None writes nothing.
+
+    Raises:
+        UserError: no lifting run, nothing to score on, or something that cannot be read.
+    """
+    lifter = load_model(Path(run))
+    if not isinstance(lifter, Lifter):
+        raise UserError(f"{run}: is a {type(lifter).__name__}, not a lifting network")
+    if data is None and not prior:
+        raise UserError(f"{run}: nothing to score on; give --data, --prior or both")
+    if detector is not None and data is None:
+        raise UserError("--detector: detects in clips; give --data too")
+    rows = []
+    if prior:
+        drawn = MotionBodies(PosePrior.from_path(prior, lifter.skeleton, BODIES))
+        points, positions = drawn.sample(poses, np.random.default_rng(seed))
+        bodies = ClipBodies(points, positions, np.zeros(poses, np.int64))
+        rows += score("motion capture, true 2D", bodies, lifter)
+    if data is not None:
+        store = ClipStore.open(data)
+        rows += score("clips, true 2D", read_bodies(store, lifter.skeleton), lifter)
+        if detector is not None:
+            found = detect_bodies(store, lifter.skeleton, str(detector))
+            rows += score("clips, detected 2D", found, lifter)
+    if out is not None:
+        folder = Path(out)
+        described = {
+            "run": str(run),
+            "data": None if data is None else str(data),
+            "prior": [str(path) for path in prior],
+            "detector": None if detector is None else str(detector),
+            "unit": "mm",
+            "rows": [asdict(row) for row in rows],
+        }
+        with explained(folder, "the evaluation"):
+            folder.mkdir(parents=True, exist_ok=True)
+            replace_file(folder / REPORT, pretty_json(described))
+    return rows
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """The rows, for people."""
+    out = Table(box=None, pad_edge=False)
+    for heading in ("2D joints", "method"):
+        out.add_column(heading)
+    for heading in ("frames", *(f"{name} (mm)" for name in _ALIGNMENTS)):
+        out.add_column(heading, justify="right")
+    for row in rows:
+        errors = (f"{e:.1f}" for e in (row.mpjpe, row.n_mpjpe, row.p_mpjpe))
+        out.add_row(row.source, row.method, str(row.frames), *errors)
+    return out

@@ -1,0 +1,68 @@
+"""What every detector of people on pictures of one size has in common."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fastpose.poses import Poses
+from fastpose.skeletons import Skeleton
+
+
+class PoseModel(nn.Module):
+    """A model of this package, beside ``losses``: what it detects, on what, and prediction.
+
+    Attributes:
+        skeleton: the K joints that it detects.
+        image_size: side S of its pictures.
+        needs_still_background: whether the frames of a pair must share theirs.
+    """
+
+    skeleton: Skeleton
+    image_size: int
+    needs_still_background = False
+
+    def inference_module(self) -> nn.Module:
+        """What is exported: uint8 (B, 3, S, S) to pixels (B, K, 2) and confidence (B, K)."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def predict(self, images: np.ndarray | Tensor) -> Poses:
+        """Poses in pixels of ``images`` (B, S, S, 3) uint8 RGB."""
+        size = self.image_size
+        batch = torch.as_tensor(np.ascontiguousarray(images))
+        if batch.dtype != torch.uint8 or batch.shape[1:] != (size, size, 3):
+            raise ValueError(
+                f"images: expected uint8 (B, {size}, {size}, 3), got {batch.dtype} "
+                f"{tuple(batch.shape)}"
+            )
+        device = next(self.parameters()).device
+        training, detector = self.training, self.inference_module().eval()
+        points, confidence = detector(batch.permute(0, 3, 1, 2).to(device))
+        self.train(training)
+        return Poses(points.cpu().numpy(), confidence.cpu().numpy(), self.skeleton)
+
+
+class PixelDetector(nn.Module):
+    """A detector on [-1, 1] and normalised coordinates, with pixels in and pixels out."""
+
+    def __init__(self, detector: nn.Module, size: int) -> None:
+        super().__init__()
+        self.detector, self.size = detector, size
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, S, S) uint8 to points (B, K, 2) in pixels and confidence (B, K)."""
+        points, confidence = self.detector(images.float() / 127.5 - 1.0)
+        return to_pixels(points, self.size), confidence
+
+
+def to_pixels(points: Tensor, size: int) -> Tensor:
+    """Normalised, corner-aligned points to pixels of pictures of side ``size``."""
+    return (points + 1.0) * ((size - 1) / 2.0)
+
+
+def to_pictures(images: Tensor) -> np.ndarray:
+    """uint8 (B, S, S, 3) of images (B, 1 or 3, S, S) in [-1, 1]; values beyond are clipped."""
+    pixels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return pixels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
