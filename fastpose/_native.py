@@ -18,8 +18,10 @@ import ctypes
 import functools
 import importlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
 CPU_ISAS = ("scalar", "avx2", "avx512")
@@ -94,6 +96,15 @@ def _cpu_library() -> ctypes.CDLL:
     if not library.loaded:
         raise RuntimeError(f"the native cpu library is not loaded: {library.reason}")
     return ctypes.CDLL(str(library.path))  # the handle that torch opened
+
+
+def entry_point(name: str) -> Callable[..., Any] | None:
+    """A C function of the CPU library that takes one pointer, or None without the library."""
+    if not load()[0].loaded:
+        return None
+    function = getattr(_cpu_library(), name)
+    function.argtypes, function.restype = [ctypes.c_void_p], None
+    return function
 
 
 def cpu_isa() -> str:

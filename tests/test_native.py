@@ -109,3 +109,19 @@ def test_build_info_without_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(importlib, "import_module", missing)
     assert _native.build_info() == {}
+
+
+@pytest.mark.usefixtures("fresh")
+def test_no_entry_point_without_the_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_native, "PACKAGE", tmp_path)
+    monkeypatch.delenv("FASTPOSE_REQUIRE_NATIVE", raising=False)
+    assert _native.entry_point("fastpose_cast_capsules") is None
+
+
+@pytest.mark.usefixtures("loaded")
+def test_an_entry_point_is_a_function_of_the_library() -> None:
+    assert _native.entry_point("fastpose_cast_capsules") is not None
+    with pytest.raises(AttributeError):
+        _native.entry_point("fastpose_no_such_function")
