@@ -99,10 +99,13 @@ def _cpu_library() -> ctypes.CDLL:
 
 
 def entry_point(name: str) -> Callable[..., Any] | None:
-    """A C function of the CPU library that takes one pointer, or None without the library."""
-    if not load()[0].loaded:
+    """A C function of the CPU library that takes one pointer.
+
+    None without the library, and where one built from older sources has no such function.
+    """
+    function = getattr(_cpu_library(), name, None) if load()[0].loaded else None
+    if function is None:
         return None
-    function = getattr(_cpu_library(), name)
     function.argtypes, function.restype = [ctypes.c_void_p], None
     return function
 

@@ -123,5 +123,4 @@ def test_no_entry_point_without_the_library(
 @pytest.mark.usefixtures("loaded")
 def test_an_entry_point_is_a_function_of_the_library() -> None:
     assert _native.entry_point("fastpose_cast_capsules") is not None
-    with pytest.raises(AttributeError):
-        _native.entry_point("fastpose_no_such_function")
+    assert _native.entry_point("fastpose_no_such_function") is None  # an older library
