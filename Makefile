@@ -29,7 +29,7 @@ build: .venv/.installed
 	@$(BIN)/python setup.py -q build_ext --inplace
 
 test: build
-	FASTPOSE_REQUIRE_NATIVE=1 timeout --signal=INT 600 $(BIN)/python -m pytest -n 2 --dist worksteal
+	FASTPOSE_REQUIRE_NATIVE=1 timeout --signal=INT 1500 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

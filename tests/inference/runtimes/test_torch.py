@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from fastpose.inference.runtimes import open_runtime
+from fastpose.models.base import PoseModel
 from fastpose.skeletons import get_skeleton
 
 
-class Level(torch.nn.Module):
+class Level(PoseModel):
     """Every joint at the mean brightness of the picture."""
 
     def __init__(self) -> None:
