@@ -55,10 +55,12 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
             cells += [_ratio(rows, groups) for groups in COLUMNS.values()]
             lines.append("| " + " | ".join(cells) + " |")
     machine, first = reports[0]["machine"], reports[0]
+    threads = {result["threads"] for report in reports for result in report["results"]}
+    fewest = "one" if 1 in threads else "the same"
     lines += [
         "",
         "How many times longer than fastpose the fastest of each kind takes: by wall time on "
-        f"{machine['cores']} threads / by CPU time on one. {machine['cpu']}, "
+        f"{machine['cores']} threads / by CPU time on {fewest}. {machine['cpu']}, "
         f"{first['instruction_set'].upper()}, torch {machine['torch']}, commit "
         f"{machine['commit']}, {machine['date']}, load {machine['load']}: `{first['command']}`.",
     ]

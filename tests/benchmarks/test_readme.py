@@ -10,6 +10,7 @@ REPORT = {
     "operator": "render_skeleton",
     "instruction_set": "avx512",
     "command": "fastpose benchmark ops",
+    "results": [{"threads": 1}, {"threads": 2}],
     "machine": {
         "cpu": "a CPU", "cores": 2, "torch": "2", "commit": "abc", "date": "today", "load": 0.1
     },
