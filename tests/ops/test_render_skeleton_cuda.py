@@ -8,7 +8,6 @@ launches, its approximate functions at real sizes). What can be seen without one
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,28 +24,21 @@ from tests.cuda_on_cpu.problems import (
     random_drawing,
 )
 from tests.cuda_on_cpu.render_skeleton import CudaOnCpu
+from tests.ops.gpu_tools import (
+    OnGpu,
+    Step,
+    assert_can_be_captured,
+    assert_no_synchronisation,
+    assert_same_bytes_on_every_stream,
+    assert_works_on_the_current_stream,
+    extra_memory,
+    kernels_of,
+)
 
 pytestmark = pytest.mark.gpu
+OPERATOR = "render_skeleton"
 BACKENDS = ("cuda", "triton")
 LIMBS = tuple((i, i + 1) for i in range(16))
-
-
-class OnGpu:
-    """One owner of the operator, for tensors on the CPU: they go to the GPU and back."""
-
-    def __init__(self, backend: str) -> None:
-        self.backend = backend
-
-    def run(self, role: str, *args: Any) -> Tensor:
-        kernel = OPERATORS["render_skeleton"].kernel(self.backend, role)
-        result = kernel(*(a.cuda() if isinstance(a, Tensor) else a for a in args))
-        return result.cpu()
-
-    def forward(self, *args: Any) -> Tensor:
-        return self.run("forward", *args)
-
-    def backward(self, *args: Any) -> Tensor:
-        return self.run("backward", *args)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -74,7 +66,7 @@ def some_points(batch: int = 16, seed: int = 0) -> Tensor:
 def test_exact_enough(backend: str, dtype: torch.dtype, wide: bool, profile: int) -> None:
     points = torch.float64 if dtype == torch.float64 else torch.float32
     problem = random_drawing(1, 16, (128, 128), batch=2, wide=wide, profile=profile, dtype=points)
-    assert_as_exact(problem, OnGpu(backend), dtype)
+    assert_as_exact(problem, OnGpu(OPERATOR, backend), dtype)
 
 
 @pytest.mark.parametrize(
@@ -82,80 +74,42 @@ def test_exact_enough(backend: str, dtype: torch.dtype, wide: bool, profile: int
     [(120, 1, (128, 128)), (496, 1, (64, 64)), (13, 13, (256, 256)), (18, 3, (97, 131))],
 )
 def test_other_shapes(backend: str, limbs: int, channels: int, size: tuple[int, int]) -> None:
-    assert_as_exact(random_drawing(2, limbs, size, channels=channels, joints=32), OnGpu(backend))
+    assert_as_exact(
+        random_drawing(2, limbs, size, channels=channels, joints=32), OnGpu(OPERATOR, backend)
+    )
 
 
 def test_same_as_the_kernels_on_the_cpu() -> None:
     """What the tests without a GPU check is what runs on one, but for approximate functions."""
     problem = random_drawing(3, 40, (48, 64), batch=2, channels=3)
     gradient = gradient_for(problem)
-    gpu, cpu = OnGpu("cuda"), CudaOnCpu()
+    gpu, cpu = OnGpu(OPERATOR, "cuda"), CudaOnCpu()
     assert error(problem.forward(gpu), problem.forward(cpu)) < 2e-6
     assert error(problem.backward(gpu, gradient), problem.backward(cpu, gradient)) < 2e-5
 
 
+def some_step(backend: str, points: Tensor) -> Step:
+    return lambda: step(points, backend)
+
+
 def test_same_bytes_on_every_stream(backend: str) -> None:
-    points = some_points()
-    image, gradient = step(points, backend)
-    streams = [torch.cuda.Stream() for _ in range(4)]
-    for repeat in range(100):
-        stream = streams[repeat % 4]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            again = step(points, backend)
-        torch.cuda.current_stream().wait_stream(stream)
-        assert torch.equal(image, again[0]) and torch.equal(gradient, again[1])
+    assert_same_bytes_on_every_stream(some_step(backend, some_points()))
 
 
 def test_work_is_on_the_current_stream(backend: str) -> None:
     """Points that a slow kernel on the same stream still writes are waited for."""
-    want, _ = step(some_points(seed=1), backend)
-    stream = torch.cuda.Stream()
-    with torch.cuda.stream(stream):
-        points = torch.zeros(16, 17, 2, device="cuda")
-        torch.cuda._sleep(50_000_000)
-        points.copy_(some_points(seed=1))
-        image, _ = step(points, backend)
-    stream.synchronize()
-    assert torch.equal(image, want)
+    points = some_points(seed=1)
+    assert_works_on_the_current_stream(some_step(backend, points), points)
 
 
 def test_graph_capture(backend: str) -> None:
     points = some_points()
-    step(points, backend)  # Triton compiles, the plan goes to the GPU
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        image, gradient = step(points, backend)
-    for seed in range(1, 4):
-        points.copy_(some_points(seed=seed))
-        graph.replay()
-        want = step(some_points(seed=seed), backend)
-        assert torch.equal(image, want[0]) and torch.equal(gradient, want[1])
+    others = [some_points(seed=seed) for seed in range(1, 4)]
+    assert_can_be_captured(some_step(backend, points), points, others)
 
 
 def test_no_synchronisation(backend: str) -> None:
-    points = some_points()
-    step(points, backend)
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        step(points, backend)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
-def kernels_of(function: Callable[[], Any]) -> list[str]:
-    """Names of the kernels of ours that a call launches."""
-    from torch.autograd import DeviceType
-    from torch.profiler import ProfilerActivity, profile
-
-    function()
-    torch.cuda.synchronize()
-    with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as profiler:
-        function()
-        torch.cuda.synchronize()
-    return [e.name for e in profiler.events() if e.device_type == DeviceType.CUDA]
+    assert_no_synchronisation(some_step(backend, some_points()))
 
 
 def test_launches() -> None:
@@ -163,7 +117,7 @@ def test_launches() -> None:
     drawn, problem = some_points(), random_drawing(4, 16, (128, 128), batch=16).on("cuda")
     names = kernels_of(lambda: ops.render_skeleton(drawn, LIMBS, 128))
     assert len(names) == 1 and "render_skeleton_forward_kernel" in names[0]
-    kernel = OPERATORS["render_skeleton"].kernel("cuda", "backward")
+    kernel = OPERATORS[OPERATOR].kernel("cuda", "backward")
     gradient = torch.ones(problem.shape, device="cuda")
     points, packed, widths, limbs, _ = problem.drawing
     names = kernels_of(lambda: kernel(gradient, points, packed, widths, limbs, *problem.fall_off))
@@ -173,18 +127,11 @@ def test_launches() -> None:
 def test_memory() -> None:
     """Nothing but the image is allocated, and nothing but the points kept for backward."""
     points = some_points(64).requires_grad_()
-    ops.render_skeleton(points, LIMBS, 256)
-    torch.cuda.synchronize()
-    torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
     image = ops.render_skeleton(points, LIMBS, 256)
     size = image.numel() * image.element_size()
-    assert torch.cuda.max_memory_allocated() - before <= 1.05 * size
+    assert extra_memory(lambda: ops.render_skeleton(points, LIMBS, 256)) <= 1.05 * size
     gradient = torch.ones_like(image)
-    torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
-    image.backward(gradient)
-    assert torch.cuda.max_memory_allocated() - before <= 0.25 * size
+    assert extra_memory(lambda: image.backward(gradient)) <= 0.25 * size
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -215,7 +162,7 @@ def test_as_many_pixels_as_allowed(backend: str) -> None:
 
 def test_both_ways_of_the_registry() -> None:
     """On a GPU the CUDA library serves, and says so."""
-    assert OPERATORS["render_skeleton"].owner("cuda") == "cuda"
+    assert OPERATORS[OPERATOR].owner("cuda") == "cuda"
     points = some_points(2).requires_grad_()
     image = ops.render_skeleton(points, LIMBS, 32)
     (gradient,) = torch.autograd.grad(image.sum(), points)

@@ -8,7 +8,6 @@ launches, real sizes). What can be seen without one is in `test_warp_templates_c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,27 +25,20 @@ from tests.cuda_on_cpu.warp_templates import (
     gradient_for,
     random_warp,
 )
+from tests.ops.gpu_tools import (
+    OnGpu,
+    Step,
+    assert_can_be_captured,
+    assert_no_synchronisation,
+    assert_same_bytes_on_every_stream,
+    assert_works_on_the_current_stream,
+    extra_memory,
+    kernels_of,
+)
 
 pytestmark = pytest.mark.gpu
+OPERATOR = "warp_templates"
 BACKENDS = ("cuda", "triton")
-
-
-class OnGpu:
-    """One owner of the operator, for tensors on the CPU: they go to the GPU and back."""
-
-    def __init__(self, backend: str) -> None:
-        self.backend = backend
-
-    def run(self, role: str, *args: Any) -> Any:
-        kernel = OPERATORS["warp_templates"].kernel(self.backend, role)
-        result = kernel(*(a.cuda() if isinstance(a, Tensor) else a for a in args))
-        return result.cpu() if isinstance(result, Tensor) else tuple(r.cpu() for r in result)
-
-    def forward(self, *args: Any) -> Any:
-        return self.run("forward", *args)
-
-    def backward(self, *args: Any) -> Any:
-        return self.run("backward", *args)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -76,7 +68,7 @@ def test_exact_enough(backend: str, dtype: torch.dtype, scale: float) -> None:
     problem = random_warp(
         1, (128, 128), (128, 128), batch=2, count=3, scale=scale, turn=math.pi, dtype=maps
     )
-    assert_as_exact(problem, OnGpu(backend), dtype)
+    assert_as_exact(problem, OnGpu(OPERATOR, backend), dtype)
 
 
 @pytest.mark.parametrize(
@@ -86,14 +78,14 @@ def test_exact_enough(backend: str, dtype: torch.dtype, scale: float) -> None:
 def test_other_shapes(
     backend: str, template: tuple[int, int], size: tuple[int, int], count: int
 ) -> None:
-    assert_as_exact(random_warp(2, template, size, count=count, batch=2), OnGpu(backend))
+    assert_as_exact(random_warp(2, template, size, count=count, batch=2), OnGpu(OPERATOR, backend))
 
 
 def test_same_as_the_kernels_on_the_cpu() -> None:
     """What the tests without a GPU check is what runs on one."""
     problem = random_warp(3, (40, 50), (48, 64), batch=2, count=3)
     gradient = gradient_for(problem)
-    gpu, cpu = OnGpu("cuda"), CudaOnCpu()
+    gpu, cpu = OnGpu(OPERATOR, "cuda"), CudaOnCpu()
     assert error(problem.forward(gpu), problem.forward(cpu)) < 1e-6
     for own, want in zip(
         problem.backward(gpu, gradient), problem.backward(cpu, gradient), strict=True
@@ -101,69 +93,28 @@ def test_same_as_the_kernels_on_the_cpu() -> None:
         assert error(own, want) < 1e-5
 
 
+def some_step(backend: str, templates: Tensor, affine: Tensor) -> Step:
+    return lambda: step(templates, affine, backend)
+
+
 def test_same_bytes_on_every_stream(backend: str) -> None:
-    tensors = some_tensors()
-    first = step(*tensors, backend)
-    streams = [torch.cuda.Stream() for _ in range(4)]
-    for repeat in range(100):
-        stream = streams[repeat % 4]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            again = step(*tensors, backend)
-        torch.cuda.current_stream().wait_stream(stream)
-        assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert_same_bytes_on_every_stream(some_step(backend, *some_tensors()))
 
 
 def test_work_is_on_the_current_stream(backend: str) -> None:
     """Maps that a slow kernel on the same stream still writes are waited for."""
     templates, affine = some_tensors(seed=1)
-    want, *_ = step(templates, affine, backend)
-    stream = torch.cuda.Stream()
-    with torch.cuda.stream(stream):
-        late = torch.zeros_like(affine)
-        torch.cuda._sleep(50_000_000)
-        late.copy_(affine)
-        image, *_ = step(templates, late, backend)
-    stream.synchronize()
-    assert torch.equal(image, want)
+    assert_works_on_the_current_stream(some_step(backend, templates, affine), affine)
 
 
 def test_graph_capture(backend: str) -> None:
     templates, affine = some_tensors()
-    step(templates, affine, backend)  # Triton compiles
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        captured = step(templates, affine, backend)
-    for seed in range(1, 4):
-        affine.copy_(some_tensors(seed=seed)[1])
-        graph.replay()
-        want = step(templates, affine, backend)
-        assert all(torch.equal(a, b) for a, b in zip(captured, want, strict=True))
+    others = [some_tensors(seed=seed)[1] for seed in range(1, 4)]
+    assert_can_be_captured(some_step(backend, templates, affine), affine, others)
 
 
 def test_no_synchronisation(backend: str) -> None:
-    tensors = some_tensors()
-    step(*tensors, backend)
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        step(*tensors, backend)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
-def kernels_of(function: Callable[[], Any]) -> list[str]:
-    """Names of the kernels that a call launches."""
-    from torch.autograd import DeviceType
-    from torch.profiler import ProfilerActivity, profile
-
-    function()
-    torch.cuda.synchronize()
-    with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as profiler:
-        function()
-        torch.cuda.synchronize()
-    return [e.name for e in profiler.events() if e.device_type == DeviceType.CUDA]
+    assert_no_synchronisation(some_step(backend, *some_tensors()))
 
 
 def test_launches() -> None:
@@ -171,7 +122,7 @@ def test_launches() -> None:
     templates, affine = some_tensors()
     names = kernels_of(lambda: ops.warp_templates(templates, affine, 128))
     assert len(names) == 1 and "warp_templates_forward_kernel" in names[0]
-    kernel = OPERATORS["warp_templates"].kernel("cuda", "backward")
+    kernel = OPERATORS[OPERATOR].kernel("cuda", "backward")
     gradient = torch.ones(8, 18, 128, 128, device="cuda")
     for needs_templates, launches in ((False, 2), (True, 3)):
         names = kernels_of(lambda n=needs_templates: kernel(gradient, templates, affine, n, True))
@@ -182,18 +133,11 @@ def test_memory() -> None:
     """Nothing but the image is allocated, and nothing but the arguments kept for backward."""
     templates, affine = some_tensors(32, side=256)
     affine.requires_grad_()
-    ops.warp_templates(templates, affine, 256)
-    torch.cuda.synchronize()
-    torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
     image = ops.warp_templates(templates, affine, 256)
     size = image.numel() * image.element_size()
-    assert torch.cuda.max_memory_allocated() - before <= 1.05 * size
+    assert extra_memory(lambda: ops.warp_templates(templates, affine, 256)) <= 1.05 * size
     gradient = torch.ones_like(image)
-    torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
-    image.backward(gradient)
-    assert torch.cuda.max_memory_allocated() - before <= 1 << 20
+    assert extra_memory(lambda: image.backward(gradient)) <= 1 << 20
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -229,7 +173,7 @@ def test_templates_that_are_not_contiguous(backend: str) -> None:
 
 def test_both_ways_of_the_registry() -> None:
     """On a GPU the CUDA library serves, and says so."""
-    assert OPERATORS["warp_templates"].owner("cuda") == "cuda"
+    assert OPERATORS[OPERATOR].owner("cuda") == "cuda"
     templates, affine = some_tensors(2)
     own = step(templates, affine, "cuda")
     want = step(templates.double(), affine.double(), "reference")
@@ -261,7 +205,12 @@ def test_a_huge_template_of_which_little_is_seen(backend: str) -> None:
     templates = torch.rand(1, 4096, 8192)
     affine = random_affine(0, 2, 1, (4096, 8192), (64, 64), scale=0.5)
     problem = Problem(templates, affine.float(), 64, 64)
-    assert error(problem.forward(OnGpu(backend)), problem.forward(OnGpu("reference"))) < 1e-2
+    assert (
+        error(
+            problem.forward(OnGpu(OPERATOR, backend)), problem.forward(OnGpu(OPERATOR, "reference"))
+        )
+        < 1e-2
+    )
 
 
 def test_another_device() -> None:
