@@ -219,8 +219,7 @@ class ShapeTemplates(PoseModel):
     def feature_loss(self, image: Tensor, target: Tensor) -> Tensor:
         """Mean absolute difference of one layer's features."""
         assert self._network, "built with for_training=False"
-        network = self._network[0].to(image.device)
-        features, targets = network.compare(image, target)
+        features, targets = self._network[0].compare(image, target)
         return ops.feature_distance(features[1:], targets[1:], norm="l1")
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:

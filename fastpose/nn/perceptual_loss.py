@@ -66,8 +66,7 @@ class PerceptualLoss(nn.Module):
             weight: (B, 1, S, S), how much each pixel counts, in any units: it is divided by its
                 mean over the batch (at least 1e-8). None: all alike.
         """
-        network = self._network[0].to(image.device)
-        features, targets = network.compare(image, target)
+        features, targets = self._network[0].compare(image, target)
         if weight is not None:
             with torch.no_grad():
                 weight = weight / self.across.mean(weight.mean()).clamp_min(1e-8)

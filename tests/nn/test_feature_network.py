@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from fastpose.errors import UserError
 from fastpose.nn.feature_network import FeatureNetwork, Fire, read_weights
+from fastpose.nn.perceptual_loss import PerceptualLoss
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +217,17 @@ def test_weights_are_cast_once_and_again_only_when_they_change() -> None:
     network.double()
     assert chain() is not second
     assert network(x.double())[1].dtype == torch.float64
+
+
+def test_the_losses_keep_the_cast_weights() -> None:
+    with pytest.warns(UserWarning):
+        network = FeatureNetwork("random")
+    loss, x = PerceptualLoss(network), pictures(1, torch.float32)
+    chains = []
+    for _ in range(2):
+        loss(x, -x)
+        chains.append(network._chains[torch.float32, x.device])
+    assert chains[0] is chains[1]
 
 
 def test_a_picture_may_be_narrow_and_its_target_not(random_network: FeatureNetwork) -> None:
