@@ -19,10 +19,11 @@ from fastpose.data.clips import ClipStore
 from fastpose.data.pose_prior import PosePrior
 from fastpose.errors import UserError
 from fastpose.evaluation.metrics.positions3d import Alignment, mean_position_error
-from fastpose.models.lifting import Lifter
+from fastpose.models.lifting import Lifter, LiftingConfig
 from fastpose.recipes.lifting import BODIES
 from fastpose.training.checkpoint import describe, load_model
 from fastpose.training.files import explained, pretty_json, replace_file
+from fastpose.training.run_config import RunConfig, find_run
 from fastpose.training.run_sources import detect_bodies
 
 REPORT = "report.json"
@@ -44,9 +45,12 @@ class Row:
 
 def is_lifting(model: str | os.PathLike[str]) -> bool:
     """Whether ``model`` is a run or checkpoint of a lifting recipe."""
-    if not Path(model).is_dir():
-        return False
-    return describe(Path(model)).config["recipe"].get("system") == "lifting"
+    run = find_run(model)
+    if run is not None:
+        return isinstance(RunConfig.load(run).recipe.model, LiftingConfig)
+    # A checkpoint that was moved out of its run.
+    folder = Path(model)
+    return folder.is_dir() and describe(folder).config["recipe"].get("system") == "lifting"
 
 
 def constant_depth(points: np.ndarray, positions: np.ndarray, root: int) -> np.ndarray:

@@ -18,9 +18,8 @@ from fastpose.evaluation.report import EvaluationReport
 from fastpose.evaluation.sheet import clip_pair, write_sheet
 from fastpose.inference import load
 from fastpose.skeletons import Skeleton
-from fastpose.training.checkpoint import find_checkpoint
 from fastpose.training.files import explained, pretty_json, replace_file
-from fastpose.training.run_config import CONFIG, RunConfig
+from fastpose.training.run_config import RunConfig, find_run
 
 REPORT, SHEET = "report.json", "sheet.png"
 
@@ -115,7 +114,7 @@ def _open_prior(
     skeleton: Skeleton,
 ) -> PosePrior:
     """The prior of the baselines; of a run, all that is not named stays as it trained with."""
-    run = _run_of(Path(model))
+    run = find_run(model)
     trained = None if run is None else RunConfig.load(run)
     if run is None or trained is None or trained.recipe.prior is None:
         if not paths:
@@ -131,11 +130,3 @@ def _open_prior(
     opened = prior.open_prior(run)
     assert opened is not None  # its recipe has a prior
     return opened
-
-
-def _run_of(model: Path) -> Path | None:
-    """The run directory that a run or checkpoint belongs to."""
-    if not model.is_dir():
-        return None
-    checkpoint = find_checkpoint(model)
-    return next((p for p in (model, *checkpoint.parents) if (p / CONFIG).is_file()), None)

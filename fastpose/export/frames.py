@@ -8,7 +8,7 @@ import numpy as np
 
 from fastpose.data.clips import ClipStore
 from fastpose.errors import UserError
-from fastpose.training.run_config import CONFIG, RunConfig
+from fastpose.training.run_config import CONFIG, RunConfig, find_run
 
 
 def clips_of_run(run: str | Path) -> Path:
@@ -17,13 +17,13 @@ def clips_of_run(run: str | Path) -> Path:
     Raises:
         UserError: nothing names them, or they are gone.
     """
-    for folder in (Path(run), *Path(run).resolve().parents[:2]):
-        if (folder / CONFIG).is_file():
-            data = RunConfig.load(folder).data
-            if data is None or not data.exists():
-                raise UserError(f"{run}: the clips it learned from ({data}) are gone; give --data")
-            return data
-    raise UserError(f"{run}: no {CONFIG} names its clips; give --data")
+    folder = find_run(run)
+    if folder is None:
+        raise UserError(f"{run}: no {CONFIG} names its clips; give --data")
+    data = RunConfig.load(folder).data
+    if data is None or not data.exists():
+        raise UserError(f"{run}: the clips it learned from ({data}) are gone; give --data")
+    return data
 
 
 def spread_frames(store: ClipStore, count: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -128,3 +129,10 @@ class RunConfig:
         if config.fit == PRIOR_FIT:
             config = replace(config, fit=str(run / PRIOR_FIT))
         return PosePrior.from_path(self.prior, self.skeleton, config)
+
+
+def find_run(path: str | os.PathLike[str]) -> Path | None:
+    """The run directory that ``path`` is or is a checkpoint of; None where it is neither."""
+    path = Path(path)
+    folders = (path, *path.resolve().parents[:2]) if path.is_dir() else ()
+    return next((folder for folder in folders if (folder / CONFIG).is_file()), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from fastpose.cli import main
 from fastpose.data.bodies import ClipBodies
 from fastpose.errors import UserError
-from fastpose.evaluation.lifting import constant_depth, evaluate_lifting, score, table
+from fastpose.evaluation.lifting import constant_depth, evaluate_lifting, is_lifting, score, table
 from fastpose.models.lifting import Lifter, LiftingConfig
 from fastpose.recipes import get_recipe, override
 from fastpose.skeletons import get_skeleton
@@ -117,6 +118,15 @@ def test_what_cannot_be_scored_is_named(run: tuple[Path, Path], tmp_path: Path) 
         train_run(recipe, tmp_path, [run[1]], tmp_path / "other", device="cpu")
     with pytest.raises(UserError, match="give --prior"):
         train_run(get_recipe("lifting"), None, (), tmp_path / "other", device="cpu")
+
+
+def test_lifting_is_known_by_its_run_and_by_a_checkpoint_alone(
+    run: tuple[Path, Path], tmp_path: Path
+) -> None:
+    checkpoint = next((run[0] / "checkpoints").iterdir())
+    shutil.copytree(checkpoint, tmp_path / "moved")
+    assert is_lifting(run[0]) and is_lifting(checkpoint) and is_lifting(tmp_path / "moved")
+    assert not is_lifting(run[1]) and not is_lifting(tmp_path / "gone")
 
 
 def test_a_lifting_run_detects_nothing(run: tuple[Path, Path]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from fastpose.errors import UserError
 from fastpose.recipes import override
 from fastpose.skeletons import get_skeleton
-from fastpose.training.run_config import CONFIG, RunConfig
+from fastpose.training.run_config import CONFIG, RunConfig, find_run
 from tests.training.small_run import make_clips, make_prior, small_recipe
 
 
@@ -94,3 +94,16 @@ def test_a_fitted_prior_is_looked_for_in_the_run(tmp_path: Path) -> None:
     config = make_config(recipe=recipe, prior=(make_prior(tmp_path / "prior.npz"),))
     with pytest.raises(UserError, match=str(tmp_path / "run" / "prior_fit.npz")):
         config.open_prior(tmp_path / "run")
+
+
+def test_a_run_is_found_from_its_checkpoints_and_from_nothing_else(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    checkpoint = run / "checkpoints" / "step_1"
+    checkpoint.mkdir(parents=True)
+    assert find_run(run) is None
+    make_config().save(run)
+    assert find_run(run) == run
+    assert find_run(checkpoint) == find_run(run / "checkpoints") == run.resolve()
+    (run / "model.onnx").touch()
+    for other in (run / "model.onnx", run / "gone", tmp_path):
+        assert find_run(other) is None
