@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from fastpose.evaluation.cases import Cases
@@ -10,6 +12,8 @@ from fastpose.evaluation.metrics.distances import frame_means, joint_distances, 
 from fastpose.evaluation.metrics.pictures import signal_to_noise, structural_similarity
 from fastpose.evaluation.metrics.positions3d import Alignment, align
 from fastpose.evaluation.protocols.declare import Column, Curve, Measure, Protocol
+
+Values = Mapping[Measure, np.ndarray]  # of joints, see :func:`joint_values`
 
 
 def joint_values(cases: Cases, measure: Measure, root: str | None = None) -> np.ndarray:
@@ -37,21 +41,17 @@ def aligned_distances(
     return joint_distances(predicted, truth, cases.visible)
 
 
-def table_row(cases: Cases, protocol: Protocol) -> dict[str, float | None]:
+def table_row(cases: Cases, protocol: Protocol, values: Values) -> dict[str, float | None]:
     """The value of each column by heading; None where no label of the column is there."""
-    measures = {column.measure for column in protocol.columns}
-    values = {m: joint_values(cases, m, protocol.root) for m in measures}
     return {
         column.heading: _value(cases, protocol, column, values[column.measure])
         for column in protocol.columns
     }
 
 
-def further_values(cases: Cases, protocol: Protocol) -> dict[str, float | None]:
+def further_values(protocol: Protocol, values: Values) -> dict[str, float | None]:
     """What the protocol measures besides its table, over all frames and joints, by name."""
-    return {
-        m.name: _mean(joint_values(cases, m, protocol.root), m.pooled) for m in protocol.further
-    }
+    return {m.name: _mean(values[m], m.pooled) for m in protocol.further}
 
 
 def curve_of(cases: Cases, curve: Curve, root: str | None = None) -> np.ndarray:

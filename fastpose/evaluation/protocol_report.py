@@ -196,8 +196,12 @@ def make_report(cases: Cases, protocol: Protocol, *, model: str, labels: str) ->
     variants[CONSTANT] = with_mean_label(cases, protocol.root)
     needs = {OURS: model, FORGIVEN: model, CONSTANT: "the labels"}
     shown = _distance_of(protocol.headline)
-    errors = joint_values(variants.get(FORGIVEN, cases), shown, protocol.root)
-    per_frame = frame_means(errors)
+    measures = {shown, *protocol.further, *(column.measure for column in protocol.columns)}
+    values = {
+        method: {m: joint_values(variant, m, protocol.root) for m in measures}
+        for method, variant in variants.items()
+    }
+    per_frame = frame_means(values[FORGIVEN if protocol.forgive_sides else OURS][shown])
     if protocol.headline.kind == "signal_to_noise":
         per_frame = 255.0 * 10.0 ** (-per_frame / 20.0)
     joints = () if cases.skeleton is None else cases.skeleton.joints
@@ -205,18 +209,16 @@ def make_report(cases: Cases, protocol: Protocol, *, model: str, labels: str) ->
     curve = protocol.curve
     return ProtocolReport(
         protocol=protocol,
-        ours=tuple(Row(m, needs[m], table_row(c, protocol), "") for m, c in variants.items()),
-        further={m: further_values(c, protocol) for m, c in variants.items()},
+        ours=tuple(
+            Row(m, needs[m], table_row(c, protocol, values[m]), "") for m, c in variants.items()
+        ),
+        further={m: further_values(protocol, values[m]) for m in variants},
         flips=flip_rates(
             cases.predicted, cases.truth, cases.sizes["side"], cases.skeleton, cases.visible
         )
         if sided and cases.skeleton is not None
         else None,
-        joint_errors={
-            m: _by_joint(joints, joint_values(c, shown, protocol.root))
-            for m, c in variants.items()
-            if joints
-        },
+        joint_errors={m: _by_joint(joints, values[m][shown]) for m in variants if joints},
         curves={
             m: [float(v) for v in curve_of(c, curve, protocol.root)] for m, c in variants.items()
         }
