@@ -18,7 +18,8 @@ from fastpose.data.bodies import ClipBodies, MotionBodies, read_bodies
 from fastpose.data.clips import ClipStore
 from fastpose.data.pose_prior import PosePrior
 from fastpose.errors import UserError
-from fastpose.evaluation.metrics.positions3d import Alignment, mean_position_error
+from fastpose.evaluation.metrics.positions3d import align, mean_position_error
+from fastpose.evaluation.protocols.declare import MPJPE, N_MPJPE, P_MPJPE
 from fastpose.models.lifting import Lifter, LiftingConfig
 from fastpose.recipes.lifting import BODIES
 from fastpose.training.checkpoint import describe, load_model
@@ -27,8 +28,7 @@ from fastpose.training.run_config import RunConfig, find_run
 from fastpose.training.run_sources import detect_bodies
 
 REPORT = "report.json"
-MILLIMETRES = 1000.0
-_ALIGNMENTS: dict[str, Alignment] = {"MPJPE": "root", "N-MPJPE": "scale", "P-MPJPE": "similarity"}
+_MEASURES = (MPJPE, N_MPJPE, P_MPJPE)
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,8 @@ def constant_depth(points: np.ndarray, positions: np.ndarray, root: int) -> np.n
         positions: (N,K,3), metres from the pelvis.
         root: index of the pelvis.
     """
-    flat = points - points[:, root : root + 1]
-    squares = (flat**2).sum(axis=(1, 2))
-    scale = (flat * positions[..., :2]).sum(axis=(1, 2)) / np.where(squares > 0, squares, 1.0)
-    return np.concatenate([flat * scale[:, None, None], np.zeros_like(flat[..., :1])], axis=-1)
+    flat = np.pad(points, ((0, 0), (0, 0), (0, 1)))
+    return align(flat, positions, "scale", root=root)[0]
 
 
 def score(source: str, bodies: ClipBodies, lifter: Lifter) -> list[Row]:
@@ -75,10 +73,11 @@ def score(source: str, bodies: ClipBodies, lifter: Lifter) -> list[Row]:
     flat = constant_depth(bodies.points, bodies.positions, root)
     rows = []
     for method, predicted in (("lifting", lifted), ("constant depth", flat)):
-        errors = [
-            MILLIMETRES * mean_position_error(predicted, bodies.positions, alignment, root=root)
-            for alignment in _ALIGNMENTS.values()
-        ]
+        errors = []
+        for m in _MEASURES:
+            assert m.alignment is not None
+            error = mean_position_error(predicted, bodies.positions, m.alignment, root=root)
+            errors.append(m.factor * error)
         rows.append(Row(source, method, len(bodies), *errors))
     return rows
 
@@ -147,7 +146,7 @@ def table(rows: Sequence[Row]) -> Table:
     out = Table(box=None, pad_edge=False)
     for heading in ("2D joints", "method"):
         out.add_column(heading)
-    for heading in ("frames", *(f"{name} (mm)" for name in _ALIGNMENTS)):
+    for heading in ("frames", *(f"{m.name} ({m.unit})" for m in _MEASURES)):
         out.add_column(heading, justify="right")
     for row in rows:
         errors = (f"{e:.1f}" for e in (row.mpjpe, row.n_mpjpe, row.p_mpjpe))
