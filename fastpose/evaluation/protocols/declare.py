@@ -197,6 +197,25 @@ def sides(*joints: str) -> tuple[str, ...]:
     return tuple(f"{side}_{joint}" for joint in joints for side in ("l", "r"))
 
 
+_GROUPS = {
+    "hips": "hip",
+    "knees": "knee",
+    "feet": "ankle",
+    "shoulders": "shoulder",
+    "hands": "wrist",
+}
+
+
+def group_columns(measure: Measure) -> tuple[Column, ...]:
+    """The five groups of joints in tables of infants, with both sides of each."""
+    return tuple(Column(name, measure, joints=sides(joint)) for name, joint in _GROUPS.items())
+
+
+def group_values(*values: float) -> dict[str, float]:
+    """A paper's row of such a table: over all joints, then the groups."""
+    return dict(zip(("all", *_GROUPS), values, strict=True))
+
+
 PERCENT_OF_SIDE = Measure("distance", "% of side", size="side", factor=100.0)
 SQUARED_PERCENT = Measure(
     "squared distance", "% of side squared", size="side", factor=100.0, power=2

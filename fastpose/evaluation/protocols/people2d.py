@@ -12,6 +12,8 @@ from fastpose.evaluation.protocols.declare import (
     Measure,
     Protocol,
     Published,
+    group_columns,
+    group_values,
     pck,
     sides,
 )
@@ -46,19 +48,6 @@ PENN_ACTION = Protocol(
     ),
 )
 
-_GROUPS = {
-    "hips": "hip",
-    "knees": "knee",
-    "feet": "ankle",
-    "shoulders": "shoulder",
-    "hands": "wrist",
-}
-
-
-def _groups(*values: float) -> dict[str, float]:
-    return dict(zip(("all", *_GROUPS), values, strict=False))
-
-
 INFANTS = Protocol(
     name="infants",
     title="Infants: mean joint distance, % of the picture's side",
@@ -67,7 +56,7 @@ INFANTS = Protocol(
     skeleton=get_skeleton("limbs12"),
     columns=(
         Column("all", PERCENT_OF_SIDE, mean_of="groups"),
-        *(Column(h, PERCENT_OF_SIDE, joints=sides(part)) for h, part in _GROUPS.items()),
+        *group_columns(PERCENT_OF_SIDE),
     ),
     train="20 infants, 290 thousand pictures (clinical, not public)",
     test="471 labelled pictures of other infants",
@@ -77,18 +66,21 @@ INFANTS = Protocol(
     published=(
         Published(
             "Xiao, fine-tuned",
-            _groups(1.74, 2.39, 1.50, 1.47, 1.76, 1.59),
+            group_values(1.74, 2.39, 1.50, 1.47, 1.76, 1.59),
             "labelled pictures",
             f"in {_SCHMIDTKE}",
         ),
         Published(
             "KeypointGAN",
-            _groups(8.98, 6.89, 8.18, 13.15, 5.33, 11.36),
+            group_values(8.98, 6.89, 8.18, 13.15, 5.33, 11.36),
             "unpaired poses",
             f"in {_SCHMIDTKE}",
         ),
         Published(
-            "shape templates", _groups(4.86, 3.79, 4.60, 5.53, 3.19, 7.21), "a template", _SCHMIDTKE
+            "shape templates",
+            group_values(4.86, 3.79, 4.60, 5.53, 3.19, 7.21),
+            "a template",
+            _SCHMIDTKE,
         ),
     ),
     notes=(

@@ -15,7 +15,8 @@ from fastpose.evaluation.protocols.declare import (
     Curve,
     Protocol,
     Published,
-    sides,
+    group_columns,
+    group_values,
 )
 from fastpose.skeletons import get_skeleton, make_skeleton
 
@@ -88,18 +89,6 @@ _MPII = make_skeleton(
     "thorax-l_shoulder r_hip-r_knee r_knee-r_ankle l_hip-l_knee l_knee-l_ankle "
     "r_shoulder-r_elbow r_elbow-r_wrist l_shoulder-l_elbow l_elbow-l_wrist",
 )
-_GROUPS = {
-    "hips": "hip",
-    "knees": "knee",
-    "feet": "ankle",
-    "shoulders": "shoulder",
-    "hands": "wrist",
-}
-
-
-def _groups(*values: float) -> dict[str, float]:
-    return dict(zip(("all", *_GROUPS), values, strict=False))
-
 
 INFANTS_3D = Protocol(
     name="infants-3d",
@@ -110,7 +99,7 @@ INFANTS_3D = Protocol(
     root="pelvis",
     columns=(
         Column("all", MPJPE),
-        *(Column(h, MPJPE, joints=sides(part)) for h, part in _GROUPS.items()),
+        *group_columns(MPJPE),
     ),
     train="sequences 1 to 8, 9 and 10 to stop by",
     test="sequences 11 and 12",
@@ -119,13 +108,13 @@ INFANTS_3D = Protocol(
     published=(
         Published(
             "KeypointGAN, lifted",
-            _groups(59.7, 10.1, 58.4, 73.3, 58.0, 101.5),
+            group_values(59.7, 10.1, 58.4, 73.3, 58.0, 101.5),
             "3D labels for lifting",
             "in Schmidtke et al., CVPR 2021",
         ),
         Published(
             "shape templates, lifted",
-            _groups(44.7, 8.0, 57.5, 80.9, 35.6, 78.7),
+            group_values(44.7, 8.0, 57.5, 80.9, 35.6, 78.7),
             "3D labels for lifting",
             "Schmidtke et al., CVPR 2021",
         ),
