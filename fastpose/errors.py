@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class UserError(ValueError):
@@ -18,3 +21,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the known name closest to ``name``, or an empty string."""
     match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
     return f"; did you mean '{match[0]}'?" if match else ""
+
+
+def lookup(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """``known[name]``; UserError with all names and the nearest where it is unknown."""
+    if name not in known:
+        raise UserError(f"no {kind} '{name}' (known: {', '.join(known)}){nearest(name, known)}")
+    return known[name]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpose.errors import UserError, nearest
+from fastpose.errors import UserError, lookup, nearest
 
 End = int | tuple[int, ...]
 LIMB_GROUPS = ("trunk", "head", "l_arm", "r_arm", "l_leg", "r_leg")
@@ -227,12 +227,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
 
 def get_skeleton(name: str) -> Skeleton:
     """A built-in skeleton; UserError with the nearest name where it is unknown."""
-    try:
-        return SKELETONS[name]
-    except KeyError:
-        known = ", ".join(SKELETONS)
-        hint = nearest(name, SKELETONS)
-        raise UserError(f"no skeleton '{name}' (known: {known}){hint}") from None
+    return lookup("skeleton", name, SKELETONS)
 
 
 def conversion_matrix(source: Skeleton, target: Skeleton, *, missing: str = "error") -> np.ndarray:

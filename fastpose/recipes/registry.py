@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastpose.errors import UserError, nearest
+from fastpose.errors import lookup
 from fastpose.recipes import keypointgan, lifting, shape_templates
 from fastpose.recipes.base import Recipe
 
@@ -14,8 +14,4 @@ RECIPES: dict[str, Recipe] = {
 
 def get_recipe(name: str) -> Recipe:
     """A recipe by name; UserError with the nearest one where it is unknown."""
-    try:
-        return RECIPES[name]
-    except KeyError:
-        known = ", ".join(RECIPES)
-        raise UserError(f"no recipe '{name}' (known: {known}){nearest(name, RECIPES)}") from None
+    return lookup("recipe", name, RECIPES)

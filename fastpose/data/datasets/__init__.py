@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 
 from fastpose.data.datasets.base import Reader
-from fastpose.errors import UserError, nearest
+from fastpose.errors import lookup
 
 # name -> module, and where it holds several the class.
 DATASETS: dict[str, str] = {
@@ -34,10 +34,7 @@ DATASETS: dict[str, str] = {
 
 def get_reader(name: str) -> type[Reader]:
     """The reader of a data set; UserError with the nearest name where it is unknown."""
-    if name not in DATASETS:
-        known = ", ".join(DATASETS)
-        raise UserError(f"no data set '{name}' (known: {known}){nearest(name, DATASETS)}")
-    module, _, reader = DATASETS[name].partition(":")
+    module, _, reader = lookup("data set", name, DATASETS).partition(":")
     return getattr(importlib.import_module(f"{__name__}.{module}"), reader or "Reader")
 
 

@@ -11,7 +11,7 @@ from fastpose.data.synthetic.activities import ACTIVITIES, Activity, Curves, mov
 from fastpose.data.synthetic.activities_indoor import INDOOR
 from fastpose.data.synthetic.activities_infant import INFANT
 from fastpose.data.synthetic.body import ANKLE_HEIGHT, JOINT, LIMITS, Body, forward_kinematics
-from fastpose.errors import UserError, nearest
+from fastpose.errors import lookup
 
 KNOWN: dict[str, Activity] = ACTIVITIES | INDOOR | INFANT
 _STEP_RATE = 60.0  # Hz; feet are followed at this rate or above, whatever the frame rate
@@ -63,9 +63,7 @@ class BodyMotion:
 def check_activities(names: tuple[str, ...]) -> tuple[str, ...]:
     """The named activities, the everyday ones for an empty tuple; UserError for an unknown one."""
     for name in names:
-        if name not in KNOWN:
-            hint = nearest(name, KNOWN)
-            raise UserError(f"no activity '{name}' (known: {', '.join(KNOWN)}){hint}")
+        lookup("activity", name, KNOWN)
     return names or tuple(ACTIVITIES)
 
 

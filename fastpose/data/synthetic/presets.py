@@ -8,7 +8,7 @@ from fastpose.data.synthetic.activities_indoor import INDOOR
 from fastpose.data.synthetic.activities_infant import INFANT
 from fastpose.data.synthetic.camera import CameraConfig
 from fastpose.data.synthetic.config import SyntheticConfig
-from fastpose.errors import UserError, nearest
+from fastpose.errors import lookup
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,4 @@ PRESETS: dict[str, Preset] = {
 
 def get_preset(name: str) -> Preset:
     """A preset by name; UserError with the nearest name where it is unknown."""
-    if name not in PRESETS:
-        hint = nearest(name, PRESETS)
-        raise UserError(f"no preset '{name}' (known: {', '.join(PRESETS)}){hint}")
-    return PRESETS[name]
+    return lookup("preset", name, PRESETS)

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastpose.errors import UserError, nearest
+from fastpose.errors import lookup
 from fastpose.evaluation.metrics.distances import check_pair, frame_means, joint_distances
 from fastpose.evaluation.metrics.sides import forgive_sides
 from fastpose.skeletons import get_skeleton
@@ -99,12 +99,7 @@ LINEAR_PROTOCOLS: dict[str, LinearProtocol] = {
 
 def get_linear_protocol(name: str) -> LinearProtocol:
     """A published protocol by name; UserError with those that exist."""
-    try:
-        return LINEAR_PROTOCOLS[name]
-    except KeyError:
-        known = ", ".join(LINEAR_PROTOCOLS)
-        hint = nearest(name, LINEAR_PROTOCOLS)
-        raise UserError(f"no linear protocol '{name}' (known: {known}){hint}") from None
+    return lookup("linear protocol", name, LINEAR_PROTOCOLS)
 
 
 @dataclass(frozen=True)

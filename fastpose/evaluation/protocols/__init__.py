@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastpose.errors import UserError, nearest
+from fastpose.errors import lookup
 from fastpose.evaluation.protocols.declare import Protocol
 from fastpose.evaluation.protocols.human36m import PROTOCOLS_HUMAN36M
 from fastpose.evaluation.protocols.people2d import PROTOCOLS_2D
@@ -16,8 +16,4 @@ PROTOCOLS: dict[str, Protocol] = {
 
 def get_protocol(name: str) -> Protocol:
     """A protocol by name; UserError with those that exist."""
-    try:
-        return PROTOCOLS[name]
-    except KeyError:
-        hint = nearest(name, PROTOCOLS)
-        raise UserError(f"no protocol '{name}' (known: {', '.join(PROTOCOLS)}){hint}") from None
+    return lookup("protocol", name, PROTOCOLS)
