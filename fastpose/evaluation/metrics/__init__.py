@@ -1,7 +1,7 @@
 """What predictions are measured with: one file for each family, all in numpy, all by mask.
 
 ==================  ===============================================================================
-``distances``       joint distances; means over joints, frames, activities; percent and squared
+``distances``       joint distances; means over joints and frames; percent and squared
 ``scores``          per frame and in the mean: as predicted, sides forgiven, sides right
 ``sides``           flip rates of body, arms and legs, and crossed bodies
 ``regression``      linear maps from learned landmarks to labelled joints, as papers fit them

@@ -153,22 +153,3 @@ def mean_squared_percent(
     distances = joint_distances(predicted, truth, visible)
     sides = check_sizes("side", side, len(distances))
     return mean_over_frames(frame_means(distances**2) / sides**2) * PERCENT
-
-
-def group_means(values: np.ndarray, groups: ArrayLike) -> dict[str, float]:
-    """Mean of the (N,) ``values`` of the frames of each of the (N,) ``groups``, by name.
-
-    Groups without a frame that counts are left out.
-    """
-    names = np.asarray(groups)
-    if names.shape != values.shape:
-        raise ValueError(f"groups must be {values.shape}, got {names.shape}")
-    means = {str(name): mean_over_frames(values[names == name]) for name in np.unique(names)}
-    return {name: mean for name, mean in means.items() if not np.isnan(mean)}
-
-
-def unweighted(means: dict[str, float]) -> float:
-    """Mean of the groups' means: each activity counts the same, however many frames it has."""
-    if not means:
-        raise ValueError("means must hold at least one group, got none")
-    return float(np.mean(list(means.values())))

@@ -29,9 +29,8 @@ class LinearProtocol:
     Args:
         name: what it is called.
         origin: of the coordinates of landmarks and joints: "corner" is the top left pixel,
-            "centre" the middle of the picture. Without an intercept this decides what the map can
-            express; the unit (pixels, shares of the side) does not matter.
-        intercept: add a constant to each output coordinate.
+            "centre" the middle of the picture. No map has an intercept, so this decides what it
+            can express; the unit (pixels, shares of the side) does not matter.
         joints: names of the joints that are fitted and scored; None: all that are labelled.
         relabel_sides: exchange the sides of a training label where the fit comes nearer to it so,
             and fit again, until fewer than 10 frames change.
@@ -42,7 +41,6 @@ class LinearProtocol:
 
     name: str
     origin: Literal["corner", "centre"]
-    intercept: bool
     joints: tuple[str, ...] | None
     relabel_sides: bool
     outliers: float | None
@@ -60,7 +58,6 @@ LINEAR_PROTOCOLS: dict[str, LinearProtocol] = {
         LinearProtocol(
             "thewlis-zhang",
             origin="centre",
-            intercept=False,
             joints=None,
             relabel_sides=False,
             outliers=None,
@@ -69,7 +66,6 @@ LINEAR_PROTOCOLS: dict[str, LinearProtocol] = {
         LinearProtocol(
             "imm",
             origin="corner",
-            intercept=False,
             joints=None,
             relabel_sides=False,
             outliers=None,
@@ -78,7 +74,6 @@ LINEAR_PROTOCOLS: dict[str, LinearProtocol] = {
         LinearProtocol(
             "bkind",
             origin="centre",
-            intercept=False,
             joints=_bkind_joints(),
             relabel_sides=False,
             outliers=None,
@@ -87,7 +82,6 @@ LINEAR_PROTOCOLS: dict[str, LinearProtocol] = {
         LinearProtocol(
             "autolink",
             origin="corner",
-            intercept=False,
             joints=None,
             relabel_sides=True,
             outliers=3.0,
@@ -107,7 +101,7 @@ class LinearMap:
     """A fitted map of landmarks to joints.
 
     Args:
-        weights: (2L, 2K), or (2L + 1, 2K) whose last row is the intercept.
+        weights: (2L, 2K).
         origin: (2,) pixels that coordinates are counted from.
         exchanged: (N,) bool, training frames whose sides were exchanged.
         kept: (N,) bool, training frames that the last fit was made on.
@@ -121,8 +115,6 @@ class LinearMap:
     def __call__(self, landmarks: ArrayLike) -> np.ndarray:
         """(M,L,2) pixels to (M,K,2) pixels."""
         inputs = _inputs(landmarks, self.origin)
-        if len(self.weights) == inputs.shape[1] + 1:
-            inputs = np.hstack((inputs, np.ones((len(inputs), 1))))
         if len(self.weights) != inputs.shape[1]:
             raise ValueError(
                 f"landmarks must be (M,{len(self.weights) // 2},2), got {np.shape(landmarks)}"
@@ -167,8 +159,6 @@ def fit_linear(
         raise ValueError(
             f"landmarks must be of the {len(labels)} frames of truth, got {len(inputs)}"
         )
-    if protocol.intercept:
-        inputs = np.hstack((inputs, np.ones((len(inputs), 1))))
     exchanged, kept = np.zeros(len(labels), bool), np.ones(len(labels), bool)
 
     def fit() -> tuple[np.ndarray, np.ndarray]:

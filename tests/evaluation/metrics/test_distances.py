@@ -7,13 +7,11 @@ import pytest
 
 from fastpose.evaluation.metrics.distances import (
     frame_means,
-    group_means,
     joint_distances,
     joint_means,
     mean_distance_percent,
     mean_over_frames,
     mean_squared_percent,
-    unweighted,
 )
 
 TRUTH = np.array([[[10.0, 10], [20, 20]], [[30, 30], [40, 40]]])
@@ -65,33 +63,10 @@ def test_against_loops() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("six", "all_of_them"),
-    [
-        ((2.66, 2.27, 2.73, 2.35, 2.35, 4.00), 2.73),  # Jakab et al., CVPR 2020
-        ((3.51, 3.28, 3.50, 3.03, 2.97, 3.55), 3.31),  # Schmidtke et al., CVPR 2021
-    ],
-)
-def test_the_papers_mean_counts_each_activity_the_same(six, all_of_them) -> None:
-    values, activities = [], []
-    for number, percent in enumerate(six):  # unequal numbers of frames
-        values += [percent] * (number + 1)
-        activities += [f"activity {number}"] * (number + 1)
-    means = group_means(np.array(values), activities)
-    assert list(means.values()) == pytest.approx(list(six))
-    assert unweighted(means) == pytest.approx(all_of_them, abs=0.005)
-    assert abs(float(np.mean(values)) - all_of_them) > 0.02
-
-
-def test_groups_and_frames_in_which_nothing_counts() -> None:
+def test_frames_in_which_nothing_counts() -> None:
     values = np.array([1.0, np.nan, 3.0])
-    assert group_means(values, ["a", "b", "a"]) == {"a": 2.0}
     assert mean_over_frames(values) == 2.0 and np.isnan(mean_over_frames(values[1:2]))
     assert mean_over_frames(np.array([np.inf, 1.0])) == np.inf
-    with pytest.raises(ValueError, match="means must hold"):
-        unweighted({})
-    with pytest.raises(ValueError, match="groups must be"):
-        group_means(values, ["a"])
 
 
 @pytest.mark.parametrize(
