@@ -36,7 +36,8 @@ def test_compiles_for_hopper(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from fastpose.ops.feature_distance import triton_kernels
-    from fastpose.ops.feature_distance.triton import BLOCK, CHUNK, OPTIONS
+    from fastpose.ops.feature_distance.triton import BLOCK, CHUNK
+    from fastpose.ops.triton import FOUR_WARPS
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     kernel = getattr(triton_kernels, name)
@@ -50,7 +51,7 @@ def test_compiles_for_hopper(
         EPS=1e-8, CHUNK=CHUNK, LAYERS=8, BLOCK=BLOCK[name.removesuffix("_kernel")],
     )  # fmt: skip
     constants = {n: v for n, v in constants.items() if n in kernel.arg_names}
-    found = machine_code(kernel, types, constants, OPTIONS, tmp_path)
+    found = machine_code(kernel, types, constants, FOUR_WARPS, tmp_path)
     # The division's slow path has a stack frame, of which nothing is ever stored.
     assert found.local == 0 and not found.count(r"\b(LDL|STL)\b"), "spilled registers"
     assert found.registers <= (128 if wide == "fp32" else 255)

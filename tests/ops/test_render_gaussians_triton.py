@@ -48,6 +48,7 @@ def test_compiles_for_hopper(
 ) -> None:
     from fastpose.ops.render_gaussians import triton as launchers
     from fastpose.ops.render_gaussians import triton_kernels
+    from fastpose.ops.triton import FOUR_WARPS, ONE_WARP
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     kernel = getattr(triton_kernels, name)
@@ -64,7 +65,7 @@ def test_compiles_for_hopper(
     types = {n: "i64" for n in kernel.arg_names if n.startswith(STRIDES)}
     types |= dict.fromkeys(INPUTS, f"*{inputs}") | dict.fromkeys(("out", "grad"), f"*{image}")
     types |= dict.fromkeys(NUMBERS, "fp64")
-    options = launchers.DRAW if draws else launchers.SUM
+    options = FOUR_WARPS if draws else ONE_WARP
     found = machine_code(kernel, types, constants, options, tmp_path)
     # The division's slow path has a stack frame, of which nothing is ever stored.
     assert found.local == 0 and not found.count(r"\b(LDL|STL)\b"), "spilled registers"

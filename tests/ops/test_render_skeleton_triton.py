@@ -59,12 +59,12 @@ def test_compiles_for_hopper(
     name: str, points: str, image: str, wide: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fastpose.ops.render_skeleton import triton_kernels
-    from fastpose.ops.render_skeleton.triton import OPTIONS
+    from fastpose.ops.triton import ONE_WARP
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     kernel = getattr(triton_kernels, name)
     types = types_of(kernel, points, image)
-    found = machine_code(kernel, types, {**CONSTANTS, "WIDE": wide}, OPTIONS, tmp_path)
+    found = machine_code(kernel, types, {**CONSTANTS, "WIDE": wide}, ONE_WARP, tmp_path)
     assert found.stack == 0 and found.local == 0, "spilled registers"
     assert found.registers <= (168 if points == "*fp32" else 255)
 

@@ -62,7 +62,8 @@ def test_compiles_for_hopper(
 ) -> None:
     """Sizes of 1 are constants to Triton."""
     from fastpose.ops.soft_argmax import triton_kernels
-    from fastpose.ops.soft_argmax.triton import OPTIONS, SIDE, tile
+    from fastpose.ops.soft_argmax.triton import SIDE, tile
+    from fastpose.ops.triton import FOUR_WARPS
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     kernel = getattr(triton_kernels, name)
@@ -70,7 +71,7 @@ def test_compiles_for_hopper(
     if one:
         constants |= dict.fromkeys(SIZES, 1)
     types = types_of(kernel, f"*{logits}", f"*{results}")
-    found = machine_code(kernel, types, constants, OPTIONS, tmp_path)
+    found = machine_code(kernel, types, constants, FOUR_WARPS, tmp_path)
     assert found.local == 0
     if results == "fp32":  # float64's divisions and powers are calls, which use the stack
         assert found.registers <= 128 and not found.count(r"\b(LDL|STL)\b"), "spilled registers"

@@ -57,8 +57,9 @@ def test_compiles_for_hopper(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Sizes of 1 are constants to Triton."""
+    from fastpose.ops.triton import ONE_WARP
     from fastpose.ops.warp_templates import triton_kernels
-    from fastpose.ops.warp_templates.triton import OPTIONS, TEXELS, TILE_X, TILE_Y
+    from fastpose.ops.warp_templates.triton import TEXELS, TILE_X, TILE_Y
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     kernel = getattr(triton_kernels, name)
@@ -66,7 +67,7 @@ def test_compiles_for_hopper(
     if one:
         constants |= dict.fromkeys(SIZES, 1)
     types = types_of(kernel, f"*{maps}", f"*{image}")
-    found = machine_code(kernel, types, constants, OPTIONS, tmp_path)
+    found = machine_code(kernel, types, constants, ONE_WARP, tmp_path)
     # The division's slow path has a stack frame, of which nothing is ever stored.
     assert found.local == 0 and not found.count(r"\b(LDL|STL)\b"), "spilled registers"
     assert found.registers <= (168 if maps == "fp32" else 255)

@@ -6,29 +6,17 @@ GPU."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any
-
 import torch
 import triton
 from torch import Tensor
 
 from fastpose.ops.feature_distance import reference
 from fastpose.ops.feature_distance import triton_kernels as kernels
+from fastpose.ops.triton import FOUR_WARPS, on_device_of
 
 CHUNK = 16384
 # Numbers at once, by kernel; of the finish kernel, chunks of each layer.
 BLOCK = {"weights": 256, "forward": 1024, "finish": 128, "backward": 1024}
-OPTIONS: dict[str, Any] = dict(num_warps=4, enable_fp_fusion=True)
-
-
-def _device_of(tensor: Tensor) -> AbstractContextManager[Any]:
-    """A context in which launches go to the device of `tensor`."""
-    if isinstance(kernels.forward_kernel, triton.JITFunction) and not tensor.is_cuda:
-        raise ValueError(
-            f"backend='triton' needs tensors on a GPU, got features[0] on {tensor.device}"
-        )
-    return torch.cuda.device_of(tensor)  # does nothing on the CPU, where kernels are interpreted
 
 
 def _weights(mask: Tensor, feature: Tensor) -> Tensor:
@@ -42,7 +30,7 @@ def _weights(mask: Tensor, feature: Tensor) -> Tensor:
     kernels.weights_kernel[(triton.cdiv(count, BLOCK["weights"]),)](
         mask, weights, rows, columns, height, width, count,
         triton.cdiv(rows, height) + 1, triton.cdiv(columns, width) + 1,
-        BLOCK=BLOCK["weights"], **OPTIONS,
+        BLOCK=BLOCK["weights"], **FOUR_WARPS,
     )  # fmt: skip
     return weights
 
@@ -66,7 +54,7 @@ def forward(
     like, layers = features[0], len(features)
     wide = reference.wide_type(features)
     loss, scale = like.new_zeros((), dtype=wide), like.new_ones(layers, dtype=wide)
-    with _device_of(like):
+    with on_device_of("features[0]", like):
         if like.shape[0] == 0:
             return loss, scale
         most = max(triton.cdiv(x.numel(), CHUNK) for x in features)
@@ -82,24 +70,24 @@ def forward(
                 i, layers, x.numel(), x.shape[1], x.shape[2] * x.shape[3], most,
                 NORM=norm, WEIGHTED=mask is not None, CHANNELS_LAST=not x.is_contiguous(),
                 WANTED=gradient.numel() > 0, KNOWN=is_known, HAS_MEAN=running_mean is not None,
-                EPS=reference.EPS, CHUNK=CHUNK, BLOCK=BLOCK["forward"], **OPTIONS,
+                EPS=reference.EPS, CHUNK=CHUNK, BLOCK=BLOCK["forward"], **FOUR_WARPS,
             )  # fmt: skip
         kernels.finish_kernel[(1,)](
             partial, slope_of, running_mean, None if started is None else started.view(torch.uint8),
             known, loss, scale, layers, most,
             MOMENTUM=momentum, HAS_MEAN=running_mean is not None, HAS_FLAG=started is not None,
             UPDATE=update, THROUGH_MEAN=through_mean, EPS=reference.EPS,
-            LAYERS=triton.next_power_of_2(layers), BLOCK=BLOCK["finish"], **OPTIONS,
+            LAYERS=triton.next_power_of_2(layers), BLOCK=BLOCK["finish"], **FOUR_WARPS,
         )  # fmt: skip
     return loss, scale
 
 
 def backward(grad_loss: Tensor, scale: Tensor, gradients: list[Tensor]) -> None:
     """Multiply the gradients that the forward has formed by what it could not know."""
-    with _device_of(scale):
+    with on_device_of("scale", scale):
         for i, gradient in enumerate(gradients):
             if gradient.numel() > 0:
                 kernels.backward_kernel[(triton.cdiv(gradient.numel(), CHUNK),)](
                     gradient, grad_loss, scale, i, gradient.numel(),
-                    CHUNK=CHUNK, BLOCK=BLOCK["backward"], **OPTIONS,
+                    CHUNK=CHUNK, BLOCK=BLOCK["backward"], **FOUR_WARPS,
                 )  # fmt: skip

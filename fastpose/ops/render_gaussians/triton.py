@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -13,21 +12,12 @@ import triton
 from torch import Tensor
 
 from fastpose.ops.render_gaussians import triton_kernels as kernels
+from fastpose.ops.triton import FOUR_WARPS, ONE_WARP, on_device_of
 
 MOST_TOGETHER = 32  # maps that a program draws where they lie side by side
 PIXELS = 2048  # of a tile in the forward pass
 TILE_Y, TILE_X, PART = 4, 64, 2048  # backward: tiles, and about so many pixels to a program
 GROUP = 32
-DRAW: dict[str, Any] = dict(num_warps=4, enable_fp_fusion=True)
-# One warp per program: its reductions then need no barrier.
-SUM: dict[str, Any] = dict(num_warps=1, enable_fp_fusion=True)
-
-
-def _device_of(mean: Tensor) -> AbstractContextManager[Any]:
-    """A context in which launches go to the device of `mean`."""
-    if isinstance(kernels.forward_kernel, triton.JITFunction) and not mean.is_cuda:
-        raise ValueError(f"backend='triton' needs tensors on a GPU, got mean on {mean.device}")
-    return torch.cuda.device_of(mean)  # does nothing on the CPU, where kernels are interpreted
 
 
 def _tensors(
@@ -75,13 +65,13 @@ def into(
     tile_y = min(tile_y, triton.next_power_of_2(height))
     groups = triton.cdiv(maps, together)
     tiles_y, tiles_x = triton.cdiv(height, tile_y), triton.cdiv(width, tile_x)
-    with _device_of(mean):
+    with on_device_of("mean", mean):
         if batch * maps == 0:
             return
         kernels.forward_kernel[(batch * groups * tiles_y * tiles_x,)](
             *tensors, out, *steps, *out.stride(), maps, height, width, groups, tiles_y, tiles_x,
             *_grid(height, width), variance, jitter, **constants, MAPS=together, TILE_Y=tile_y,
-            TILE_X=tile_x, **DRAW,
+            TILE_X=tile_x, **FOUR_WARPS,
         )  # fmt: skip
 
 
@@ -124,12 +114,12 @@ def backward(
     rows = triton.cdiv(triton.cdiv(PART, width), TILE_Y) * TILE_Y
     parts = triton.cdiv(height, rows)
     partial = mean.new_empty((batch * maps, parts, kernels.SUMS.value))
-    with _device_of(mean):
+    with on_device_of("mean", mean):
         if batch * maps > 0:
             kernels.backward_kernel[(batch * maps * parts,)](
                 grad_output, *tensors, partial, *steps, *grad_output.stride(), maps, height,
                 width, parts, rows, *_grid(height, width), variance, jitter, **constants,
-                TILE_Y=TILE_Y, TILE_X=TILE_X, **SUM,
+                TILE_Y=TILE_Y, TILE_X=TILE_X, **ONE_WARP,
             )  # fmt: skip
         programs = maps if affine is not None else triton.cdiv(batch * maps, GROUP)
         if programs > 0:
@@ -137,6 +127,6 @@ def backward(
                 partial, *tensors, *found, *steps, batch, maps, parts, variance, jitter,
                 **constants, WANT_MEAN=needs_mean,
                 WANT_COVARIANCE=needs_covariance and covariance is not None,
-                WANT_AFFINE=needs_affine and affine is not None, GROUP=GROUP, **SUM,
+                WANT_AFFINE=needs_affine and affine is not None, GROUP=GROUP, **ONE_WARP,
             )  # fmt: skip
     return found[0], found[1], found[2]

@@ -12,19 +12,11 @@ parts of maps and adds those up in a fixed order.
 import triton
 import triton.language as tl
 
+from fastpose.ops.triton_kernels import inverse
+
 SUMS = tl.constexpr(5)  # of a part of a map: see math.h, Sums
 SINGULAR = tl.constexpr(8)  # epsilons: less of S_xx left without y is rounding noise
 HALF_LOG2E = tl.constexpr(0.72134752044448170368)
-
-
-@triton.jit
-def _inverse(value):
-    """1 / value, correctly rounded."""
-    if value.dtype == tl.float64:
-        result = 1.0 / value
-    else:
-        result = tl.div_rn(value * 0 + 1, value)
-    return result
 
 
 @triton.jit
@@ -89,7 +81,7 @@ def _gaussian(x, y, xx, xy, yy, a, b, c, d, u, v, jitter, MOVED: tl.constexpr):
         moved_xx = first_x * a + first_y * b
         moved_xy = first_x * c + first_y * d
         moved_yy = (c * xx + d * xy) * c + (c * xy + d * yy) * d + more
-        per_yy = _inverse(moved_yy)
+        per_yy = inverse(moved_yy)
         det = a * d - b * c
         own = xx * per_yy * yy - xy * per_yy * xy
         left = det * (det * own) + more * ((moved_xx + moved_yy) * per_yy)
@@ -101,10 +93,10 @@ def _gaussian(x, y, xx, xy, yy, a, b, c, d, u, v, jitter, MOVED: tl.constexpr):
     else:
         xx += more
         yy += more
-        per_yy = _inverse(yy)
+        per_yy = inverse(yy)
         left = xx - xy * (xy * per_yy)
     shear = xy * per_yy
-    along = _root(_inverse(left) * HALF_LOG2E)
+    along = _root(inverse(left) * HALF_LOG2E)
     across = _root(per_yy * HALF_LOG2E)
     far_y = 1 + tl.abs(y)
     deviations = (1 + tl.abs(x) + tl.abs(shear) * far_y) * along + far_y * across

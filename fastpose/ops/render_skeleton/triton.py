@@ -9,7 +9,6 @@ Limbs are prepared by a kernel of their own, so a forward is two launches and a 
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -18,18 +17,10 @@ from torch import Tensor
 
 from fastpose.ops.render_skeleton import triton_kernels as kernels
 from fastpose.ops.render_skeleton.reference import GAUSSIAN
+from fastpose.ops.triton import ONE_WARP, on_device_of
 
 TILE = 16
 GROUP = 32  # limbs or ends that a program looks at together
-# One warp per program: its reductions then need no barrier.
-OPTIONS: dict[str, Any] = dict(num_warps=1, enable_fp_fusion=True)
-
-
-def _device_of(points: Tensor) -> AbstractContextManager[Any]:
-    """A context in which launches go to the device of `points`."""
-    if isinstance(kernels.prepare_kernel, triton.JITFunction) and not points.is_cuda:
-        raise ValueError(f"backend='triton' needs tensors on a GPU, got points on {points.device}")
-    return torch.cuda.device_of(points)  # does nothing on the CPU, where kernels are interpreted
 
 
 def _prepare(
@@ -39,7 +30,7 @@ def _prepare(
     grid = (points.shape[0], triton.cdiv(limbs, GROUP))
     kernels.prepare_kernel[grid](
         points, plan, plan if widths is None else widths, prepared, *points.stride(),
-        limbs, channels, WIDE=widths is not None, GROUP=GROUP, **OPTIONS,
+        limbs, channels, WIDE=widths is not None, GROUP=GROUP, **ONE_WARP,
     )  # fmt: skip
     return prepared
 
@@ -70,12 +61,12 @@ def into(
     if batch == 0:
         return
     tiles_x, tiles = _tiles(height, width)
-    with _device_of(points):
+    with on_device_of("points", points):
         prepared = _prepare(points, plan, widths, limbs, channels)
         kernels.forward_kernel[(batch * tiles, channels)](
             prepared, plan, out, *out.stride(), height, width, tiles_x, tiles, limbs,
             **_constants(sharpness, profile, eps), WIDE=widths is not None,
-            TILE=TILE, GROUP=GROUP, **OPTIONS,
+            TILE=TILE, GROUP=GROUP, **ONE_WARP,
         )  # fmt: skip
 
 
@@ -115,16 +106,16 @@ def backward(
         return grad_points
     tiles_x, tiles = _tiles(height, width)
     slope = 2 * sharpness if profile == GAUSSIAN else sharpness
-    with _device_of(points):
+    with on_device_of("points", points):
         prepared = _prepare(points, plan, widths, limbs, channels)
         partial = points.new_empty((batch, tiles, limbs, kernels.SUMS.value))
         kernels.backward_kernel[(batch * tiles, channels)](
             grad_output, prepared, plan, partial, *grad_output.stride(), height, width, tiles_x,
             tiles, limbs, **_constants(sharpness, profile, eps), SLOPE=slope,
-            WIDE=widths is not None, TILE=TILE, GROUP=GROUP, **OPTIONS,
+            WIDE=widths is not None, TILE=TILE, GROUP=GROUP, **ONE_WARP,
         )  # fmt: skip
         kernels.finish_kernel[(batch * points.shape[1],)](
             partial, prepared, plan, grad_points, points.shape[1], tiles, limbs, channels,
-            GROUP=GROUP, **OPTIONS,
+            GROUP=GROUP, **ONE_WARP,
         )  # fmt: skip
     return grad_points

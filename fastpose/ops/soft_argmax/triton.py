@@ -5,26 +5,16 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any
-
 import torch
 import triton
 from torch import Tensor
 
 from fastpose.ops.soft_argmax import triton_kernels as kernels
 from fastpose.ops.soft_argmax.reference import wide
+from fastpose.ops.triton import FOUR_WARPS, on_device_of
 
 NUMBERS = 1024  # of a tile at most
 SIDE = 128  # numbers of a side that a program looks at together
-OPTIONS: dict[str, Any] = dict(num_warps=4, enable_fp_fusion=True)
-
-
-def _device_of(name: str, tensor: Tensor) -> AbstractContextManager[Any]:
-    """A context in which launches go to the device of `tensor`."""
-    if isinstance(kernels.joint_kernel, triton.JITFunction) and not tensor.is_cuda:
-        raise ValueError(f"backend='triton' needs tensors on a GPU, got {name} on {tensor.device}")
-    return torch.cuda.device_of(tensor)  # does nothing on the CPU, where kernels are interpreted
 
 
 def tile(height: int, width: int) -> dict[str, int]:
@@ -55,24 +45,24 @@ def forward(
     points = logits.new_empty((batch, maps, 2), dtype=wide(dtype))
     confidence = logits.new_empty((batch, maps), dtype=wide(dtype))
     kept = logits.new_empty(shape, dtype=wide(dtype))
-    with _device_of("logits", logits):
+    with on_device_of("logits", logits):
         if batch * maps == 0:
             return points, confidence, kept
         grid = (batch * maps,)
         if joint:
             kernels.joint_kernel[grid](
                 logits, points, confidence, kept, *logits.stride(), maps, height, width,
-                EXTENT=extent, **tile(height, width), **OPTIONS,
+                EXTENT=extent, **tile(height, width), **FOUR_WARPS,
             )  # fmt: skip
         else:
             steps = _steps(kept, channels_last)
             kernels.sums_kernel[grid](
                 logits, kept, *logits.stride(), *steps, maps, height, width,
-                **tile(height, width), **OPTIONS,
+                **tile(height, width), **FOUR_WARPS,
             )  # fmt: skip
             kernels.weights_kernel[grid](
                 points, confidence, kept, *steps, maps, height, width,
-                EXTENT=extent, SIDE=SIDE, **OPTIONS,
+                EXTENT=extent, SIDE=SIDE, **FOUR_WARPS,
             )  # fmt: skip
     return points, confidence, kept
 
@@ -98,7 +88,7 @@ def backward(
     confidence = kept if grad_confidence is None else grad_confidence
     arriving = (*points.stride(), *confidence.stride()[:2])
     given = dict(POINTS=grad_points is not None, CONFIDENCE=grad_confidence is not None)
-    with _device_of("kept", kept):
+    with on_device_of("kept", kept):
         if out.numel() == 0:
             return out
         grid = (kept.shape[0] * maps,)
@@ -106,12 +96,12 @@ def backward(
             assert logits is not None
             kernels.joint_backward_kernel[grid](
                 points, confidence, logits, kept, out, *arriving, *logits.stride(), *out.stride(),
-                maps, height, width, EXTENT=extent, **given, **tile(height, width), **OPTIONS,
+                maps, height, width, EXTENT=extent, **given, **tile(height, width), **FOUR_WARPS,
             )  # fmt: skip
         else:
             kernels.marginal_backward_kernel[grid](
                 points, confidence, kept, out, *arriving, *out.stride(),
                 *_steps(kept, channels_last), maps, height, width, EXTENT=extent, **given,
-                **tile(height, width), SIDE=SIDE, **OPTIONS,
+                **tile(height, width), SIDE=SIDE, **FOUR_WARPS,
             )  # fmt: skip
     return out

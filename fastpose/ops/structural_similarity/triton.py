@@ -6,7 +6,6 @@ GPU."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -15,16 +14,9 @@ from torch import Tensor
 
 from fastpose.ops.structural_similarity import reference
 from fastpose.ops.structural_similarity import triton_kernels as kernels
+from fastpose.ops.triton import FOUR_WARPS, on_device_of
 
 BLOCK = 256
-OPTIONS: dict[str, Any] = dict(num_warps=4, enable_fp_fusion=True)
-
-
-def _device_of(tensor: Tensor) -> AbstractContextManager[Any]:
-    """A context in which launches go to the device of `tensor`."""
-    if isinstance(kernels.down_kernel, triton.JITFunction) and not tensor.is_cuda:
-        raise ValueError(f"backend='triton' needs tensors on a GPU, got x on {tensor.device}")
-    return torch.cuda.device_of(tensor)  # does nothing on the CPU, where kernels are interpreted
 
 
 def _window(window: int) -> dict[str, Any]:
@@ -46,10 +38,10 @@ def forward(
     values = x.new_empty(batch, dtype=wide)
     slope_x = torch.empty_like(x) if slope_of_x else x.new_empty(0)
     slope_y = torch.empty_like(y) if slope_of_y else y.new_empty(0)
-    with _device_of(x):
+    with on_device_of("x", x):
         if batch == 0:
             return values, slope_x, slope_y
-        how = _window(window) | dict(BLOCK=BLOCK) | OPTIONS
+        how = _window(window) | dict(BLOCK=BLOCK) | FOUR_WARPS
         planes, pixels = batch * channels, reference.SIDE[window] ** 2
         rows, columns = height - how["REACH"], width - how["REACH"]
         images = (*x.stride(), *y.stride())
@@ -70,7 +62,7 @@ def forward(
         )  # fmt: skip
         kernels.finish_kernel[(batch,)](
             partial, values, channels * blocks, channels * rows * columns,
-            BLOCK=BLOCK, **OPTIONS,
+            BLOCK=BLOCK, **FOUR_WARPS,
         )  # fmt: skip
         if wanted:
             along = down  # whose contents are no longer needed
@@ -106,9 +98,9 @@ def backward(
         if batch > 0:
             kernels.backward_kernel[(batch * channels, triton.cdiv(height * width, BLOCK))](
                 slope, grad, grad_output, grad_output.stride(0), *slope.stride(), *grad.stride(),
-                channels, height, width, windows, SCALE=1 / data_range, BLOCK=BLOCK, **OPTIONS,
+                channels, height, width, windows, SCALE=1 / data_range, BLOCK=BLOCK, **FOUR_WARPS,
             )  # fmt: skip
         return grad
 
-    with _device_of(grad_output):
+    with on_device_of("grad_output", grad_output):
         return gradient(slope_x, needs_x), gradient(slope_y, needs_y)

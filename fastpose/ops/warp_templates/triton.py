@@ -5,26 +5,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any
-
 import torch
 import triton
 from torch import Tensor
 
+from fastpose.ops.triton import ONE_WARP, on_device_of
 from fastpose.ops.warp_templates import triton_kernels as kernels
 
 TILE_X, TILE_Y = 32, 8
 TEXELS = 64
-# One warp per program: its reductions then need no barrier.
-OPTIONS: dict[str, Any] = dict(num_warps=1, enable_fp_fusion=True)
-
-
-def _device_of(affine: Tensor) -> AbstractContextManager[Any]:
-    """A context in which launches go to the device of `affine`."""
-    if isinstance(kernels.forward_kernel, triton.JITFunction) and not affine.is_cuda:
-        raise ValueError(f"backend='triton' needs tensors on a GPU, got affine on {affine.device}")
-    return torch.cuda.device_of(affine)  # does nothing on the CPU, where kernels are interpreted
 
 
 def into(templates: Tensor, affine: Tensor, out: Tensor) -> None:
@@ -32,13 +21,13 @@ def into(templates: Tensor, affine: Tensor, out: Tensor) -> None:
     batch, count, height, width = out.shape
     columns = triton.cdiv(width, TILE_X)
     tiles = columns * triton.cdiv(height, TILE_Y)
-    with _device_of(affine):
+    with on_device_of("affine", affine):
         if batch * count == 0:
             return
         kernels.forward_kernel[(batch * count * tiles,)](
             templates.contiguous(), affine, out, *affine.stride(), *out.stride(), count,
             *templates.shape[1:], height, width, columns, tiles,
-            TILE_X=TILE_X, TILE_Y=TILE_Y, **OPTIONS,
+            TILE_X=TILE_X, TILE_Y=TILE_Y, **ONE_WARP,
         )  # fmt: skip
 
 
@@ -59,7 +48,7 @@ def backward(
     needs_affine: bool,
 ) -> tuple[Tensor, Tensor]:
     """The gradients of templates and maps; the same bytes on every call."""
-    with _device_of(affine):
+    with on_device_of("affine", affine):
         return (
             _grad_templates(grad_output, templates, affine)
             if needs_templates
@@ -77,10 +66,10 @@ def _grad_affine(grad_output: Tensor, templates: Tensor, affine: Tensor) -> Tens
         kernels.backward_kernel[(batch * count * bands,)](
             grad_output, templates.contiguous(), affine, partial, *affine.stride(),
             *grad_output.stride(), count, *templates.shape[1:], height, width, bands,
-            TILE_X=TILE_X, TILE_Y=TILE_Y, **OPTIONS,
+            TILE_X=TILE_X, TILE_Y=TILE_Y, **ONE_WARP,
         )  # fmt: skip
         kernels.finish_kernel[(batch * count,)](
-            partial, affine, grad_affine, *affine.stride(), count, bands, **OPTIONS
+            partial, affine, grad_affine, *affine.stride(), count, bands, **ONE_WARP
         )
     return grad_affine
 
@@ -92,6 +81,6 @@ def _grad_templates(grad_output: Tensor, templates: Tensor, affine: Tensor) -> T
     if count > 0:
         kernels.templates_kernel[(count * groups,)](
             grad_output, affine, grad_templates, *affine.stride(), *grad_output.stride(), batch,
-            *templates.shape[1:], height, width, groups, TEXELS=TEXELS, **OPTIONS,
+            *templates.shape[1:], height, width, groups, TEXELS=TEXELS, **ONE_WARP,
         )  # fmt: skip
     return grad_templates

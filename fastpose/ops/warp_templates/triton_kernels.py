@@ -12,6 +12,8 @@ the formulas. Sums are formed in a fixed order. Templates lie without gaps.
 import triton
 import triton.language as tl
 
+from fastpose.ops.triton_kernels import inverse
+
 SUMS = tl.constexpr(6)  # of a map and a row of tiles: see math.h, MapSums
 SINGULAR = tl.constexpr(4)  # a determinant of so few roundings of its terms is 0
 
@@ -19,16 +21,6 @@ SINGULAR = tl.constexpr(4)  # a determinant of so few roundings of its terms is 
 @triton.jit
 def _is_finite(value):
     return value - value == 0
-
-
-@triton.jit
-def _inverse(value):
-    """1 / value, correctly rounded."""
-    if value.dtype == tl.float64:
-        result = 1.0 / value
-    else:
-        result = tl.div_rn(value * 0 + 1, value)
-    return result
 
 
 @triton.jit
@@ -47,7 +39,7 @@ def _map(affine, row_stride, column_stride):
     bc = b * c
     determinant = tl.fma(a, d, -bc) + tl.fma(-b, c, bc)
     terms = tl.abs(a * d) + tl.abs(bc)
-    per = _inverse(determinant)
+    per = inverse(determinant)
     xx = d * per
     xy = -b * per
     yx = -c * per

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from fastpose.ops.pose_losses.reference import COMPONENTS
-from fastpose.ops.pose_losses.triton.launch import PAIR, gradients_of, loss_of, on_device_of
+from fastpose.ops.pose_losses.triton.launch import PAIR, gradients_of, loss_of
+from fastpose.ops.triton import on_device_of
 
 
 def _denominator(a: Tensor, code_form: bool) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fastpose.ops.pose_losses import reference
 from fastpose.ops.pose_losses import triton_kernels as kernels
-from fastpose.ops.pose_losses.triton.launch import OPTIONS, on_device_of
+from fastpose.ops.triton import FOUR_WARPS, on_device_of
 
 ROWS, BLOCK = 32, 64  # of a tile
 
@@ -26,7 +26,7 @@ def forward(mean: Tensor, log_variance: Tensor, free_bits: float) -> tuple[Tenso
         each = mean.new_empty(coordinates, dtype=wide)
         kernels.divergence_kernel[(1,)](
             mean.contiguous(), log_variance.contiguous(), loss, each, batch, size,
-            FREE_BITS=free_bits, ROWS=ROWS, BLOCK=BLOCK, **OPTIONS,
+            FREE_BITS=free_bits, ROWS=ROWS, BLOCK=BLOCK, **FOUR_WARPS,
         )  # fmt: skip
     return loss, each
 
@@ -49,6 +49,6 @@ def backward(
             kernels.divergence_backward_kernel[(batch, triton.cdiv(size, BLOCK))](
                 mean.contiguous(), log_variance.contiguous(), coordinates, grad_output, *grads,
                 batch, size, FREE_BITS=free_bits, WANT_MEAN=needs_mean,
-                WANT_LOG_VARIANCE=needs_log_variance, BLOCK=BLOCK, **OPTIONS,
+                WANT_LOG_VARIANCE=needs_log_variance, BLOCK=BLOCK, **FOUR_WARPS,
             )  # fmt: skip
     return grads[0], grads[1]

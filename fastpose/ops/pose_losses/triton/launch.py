@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Any
 
 import torch
 import triton
@@ -15,17 +13,10 @@ from torch import Tensor
 
 from fastpose.ops.pose_losses import reference
 from fastpose.ops.pose_losses import triton_kernels as kernels
+from fastpose.ops.triton import FOUR_WARPS
 
 BLOCK = 1024
-OPTIONS: dict[str, Any] = dict(num_warps=4, enable_fp_fusion=True)
 DIFFERENCE, PAIR, OUTSIDE = range(3)
-
-
-def on_device_of(name: str, tensor: Tensor) -> AbstractContextManager[Any]:
-    """A context in which launches go to the device of the tensor, an argument of that name."""
-    if isinstance(kernels.sum_kernel, triton.JITFunction) and not tensor.is_cuda:
-        raise ValueError(f"backend='triton' needs tensors on a GPU, got {name} on {tensor.device}")
-    return torch.cuda.device_of(tensor)  # does nothing on the CPU, where kernels are interpreted
 
 
 def loss_of(
@@ -44,7 +35,7 @@ def loss_of(
         kernels.sum_kernel[(1,)](
             numbers, numbers if b is None else b.contiguous(), total, loss, numbers.numel(),
             denominator, TERM=term, C=constant, FIRST=i == 0, LAST=i == last,
-            BLOCK=BLOCK, **OPTIONS,
+            BLOCK=BLOCK, **FOUR_WARPS,
         )  # fmt: skip
     return loss
 
@@ -65,6 +56,6 @@ def gradients_of(
         kernels.backward_kernel[(triton.cdiv(numbers.numel(), BLOCK),)](
             numbers, numbers if b is None else b.contiguous(), grad_loss, *grads, numbers.numel(),
             denominator, TERM=term, C=constant, WANT_A=wanted[0], WANT_B=wanted[1],
-            BLOCK=BLOCK, **OPTIONS,
+            BLOCK=BLOCK, **FOUR_WARPS,
         )  # fmt: skip
     return grads[0], grads[1]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fastpose.ops.pose_losses.triton.launch import DIFFERENCE, gradients_of, loss_of, on_device_of
+from fastpose.ops.pose_losses.triton.launch import DIFFERENCE, gradients_of, loss_of
+from fastpose.ops.triton import on_device_of
 
 
 def _denominators(scores: list[Tensor]) -> list[int]:
