@@ -9,6 +9,7 @@ import numpy as np
 from fastpose.data.clips import ClipStore
 from fastpose.data.pose_prior import PosePrior
 from fastpose.errors import UserError
+from fastpose.evaluation.cases import paired_joints, restrict
 from fastpose.evaluation.labels import Labels
 from fastpose.evaluation.metrics.scores import (
     FrameErrors,
@@ -138,12 +139,11 @@ def _scored_joints(
             f"labels with the joints {', '.join(labelled.joints)} and predictions of "
             f"{', '.join(predicted.joints)} share none; choose labels of the same body"
         )
-    other = {"l_": "r_", "r_": "l_"}
-    pairs = [other.get(n[:2], n[:2]) + n[2:] for n in names]
-    alone = [n for n, p in zip(names, pairs, strict=True) if p not in names]
+    paired = paired_joints(labelled, names)
+    alone = [name for name in names if name not in paired]
     if alone:
         raise UserError(f"joints: {', '.join(alone)} must be scored together with the other side")
-    return Skeleton("scored", tuple(names), (), tuple(names.index(p) for p in pairs), ())
+    return restrict(labelled, names)
 
 
 def _convert(points: np.ndarray, source: Skeleton, target: Skeleton) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -130,6 +130,13 @@ def choose(given: Given, protocol: Protocol, wanted: Sequence[str] | None = None
     )
 
 
+def paired_joints(skeleton: Skeleton, known: Collection[str]) -> list[str]:
+    """The joints of ``skeleton`` that are known on both sides: one alone cannot be exchanged."""
+    opposite = [skeleton.joints[m] for m in skeleton.mirror]
+    both = zip(skeleton.joints, opposite, strict=True)
+    return [joint for joint, other in both if joint in known and other in known]
+
+
 def restrict(skeleton: Skeleton, joints: Sequence[str]) -> Skeleton:
     """Only ``joints``, both sides of each, with the limbs that have all their joints."""
     kept = [skeleton.index(joint) for joint in joints]
@@ -191,9 +198,7 @@ def _joints(
                 side = "labels" if joint in given.predicted_joints else "predictions"
                 raise UserError(f"{given.label}: the {side} lack the joint '{joint}'")
         both &= set(wanted)
-    # A joint without its other side could not be exchanged with it.
-    pairs = dict(zip(skeleton.joints, (skeleton.joints[m] for m in skeleton.mirror), strict=True))
-    joints = [j for j in skeleton.joints if j in both and pairs[j] in both]
+    joints = paired_joints(skeleton, both)
     alone = [joint for joint in wanted or () if joint not in joints]
     if alone:
         raise UserError(f"joints: {', '.join(alone)} must be scored together with the other side")

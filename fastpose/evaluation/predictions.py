@@ -34,7 +34,7 @@ import numpy as np
 from fastpose.data.clips import ClipStore
 from fastpose.data.motion_capture.npz import load_arrays
 from fastpose.errors import UserError
-from fastpose.evaluation.cases import Cases, Given, restrict
+from fastpose.evaluation.cases import Cases, Given, paired_joints, restrict
 from fastpose.evaluation.labels import Labels
 from fastpose.evaluation.metrics.regression import LinearProtocol, fit_linear
 from fastpose.evaluation.protocols.declare import Protocol
@@ -156,13 +156,7 @@ def _regressed(
     _need(data, path, "train_landmarks", "train_truth", "side")
     assert protocol.skeleton is not None
     fitted = regress.joints or protocol.skeleton.joints
-    both = set(fitted) & set(names) & set(protocol.skeleton.joints)
-    mirror = protocol.skeleton.mirror
-    joints = [
-        j
-        for j, m in zip(protocol.skeleton.joints, mirror, strict=True)
-        if j in both and protocol.skeleton.joints[m] in both
-    ]
+    joints = paired_joints(protocol.skeleton, set(fitted) & set(names))
     if not joints:
         raise UserError(f"{path}: truth has no joint that '{regress.name}' fits")
     side = np.unique(np.asarray(data["side"], np.float64))
