@@ -86,7 +86,7 @@ class FittedTable:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FittedTable:
         """Read a table; UserError where the file is missing, damaged or of another kind."""
-        data = load_arrays(path)
+        data = load_arrays(path, "a table that 'fastpose view prior --fit' wrote")
         keys = ("bones", "root_height", *_ROWS)
         if str(data.get("format", "")) != FORMAT or any(c not in data for c in keys):
             raise UserError(

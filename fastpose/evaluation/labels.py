@@ -89,9 +89,7 @@ def read_labels(
             one clip, fewer labelled pictures than frames of a folder, or no label that meets a
             frame.
     """
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file; name an npz of labels")
-    data = load_arrays(path)
+    data = load_arrays(path, "an npz of labels")
     lost = [key for key in ("names", "keypoints", "joint_names") if key not in data]
     if lost:
         raise UserError(f"{path}: lacks {', '.join(lost)}; expected names, keypoints, joint_names")

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -83,7 +82,7 @@ def read_predictions(
     Raises:
         UserError: an array that is missing or does not fit, by name.
     """
-    data = _load(path)
+    data = load_arrays(path, "an npz of predictions")
     dims = 3 if protocol.inputs == "points3d" else 2
     key = "predicted" if regress is None else "landmarks"
     if regress is None and "predicted" not in data and "landmarks" in data:
@@ -124,7 +123,7 @@ def read_predictions(
 
 def read_pictures(path: str | os.PathLike[str]) -> Cases:
     """The pictures of a file of predictions, (N,H,W,3) uint8 at least 7 pixels high and wide."""
-    data = _load(path)
+    data = load_arrays(path, "an npz of predictions")
     _need(data, path, "predicted_pictures", "true_pictures")
     truth, predicted = data["true_pictures"], data["predicted_pictures"]
     fits = truth.ndim == 4 and truth.shape[3] == 3 and len(truth) and min(truth.shape[1:3]) >= 7
@@ -179,12 +178,6 @@ def _regressed(
         return joints, fit(landmarks)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
-
-
-def _load(path: str | os.PathLike[str]) -> Arrays:
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file; name an npz of predictions")
-    return load_arrays(path)
 
 
 def _need(data: Arrays, path: str | os.PathLike[str], *keys: str) -> None:

@@ -16,13 +16,18 @@ from fastpose.data.motion_capture.motion import JOINTS, Motion, require_finite
 from fastpose.errors import UserError
 
 
-def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """All arrays of an npz file; UserError where it is missing, damaged or holds pickles."""
+def load_arrays(
+    path: str | os.PathLike[str], what: str = "a motion-capture file or folder"
+) -> dict[str, np.ndarray]:
+    """All arrays of an npz file; UserError where it is missing, damaged or holds pickles.
+
+    Where it is missing, the error asks for ``what``.
+    """
     try:
         with np.load(path, allow_pickle=False) as data:
             return {key: data[key] for key in data.files}
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; name a motion-capture file or folder") from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserError(f"{path}: no such file; name {what}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, KeyError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
