@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastpose.data.camera import camera_positions, project, pull_inside
+from fastpose.data.camera import camera_positions, project, pull_inside, roll_points
 from fastpose.data.framing import frame_boxes, frame_points, mirror_bodies
 from fastpose.data.motion_capture import Motion, read_motions
 from fastpose.data.pose_bank import BONE_GROUPS, PoseBank, build_bank, draw_weighted, recombine
@@ -17,6 +17,9 @@ from fastpose.data.prior_config import PriorConfig
 from fastpose.data.prior_table import FittedTable
 from fastpose.errors import UserError
 from fastpose.skeletons import Skeleton, conversion_matrix, get_skeleton
+
+# Bodies (n,J,3), and yaw, pitch and roll (n,): the arguments of `camera_positions`.
+_View = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 class PosePrior:
@@ -136,7 +139,8 @@ class PosePrior:
         side; None for 2D poses, whose scale is unknown.
         """
         if isinstance(self.bank, PoseBank):
-            return self._sample3d(self.bank, n, rng)
+            points, height, _ = self._view3d(self.bank, n, rng)
+            return points, height
         return self._sample2d(self.bank, n, rng), None
 
     def mean_pose(self) -> np.ndarray:
@@ -167,20 +171,14 @@ class PosePrior:
         """
         if not isinstance(self.bank, PoseBank):
             raise UserError("prior: bodies in space need 3D poses, these are 2D labels")
-        points, _, positions = self._view3d(self.bank, n, rng)
-        convert = self._to_skeleton
+        points, _, view = self._view3d(self.bank, n, rng)
+        positions, convert = camera_positions(*view), self._to_skeleton
         return (convert @ points).astype(np.float32), (convert @ positions).astype(np.float32)
-
-    def _sample3d(
-        self, bank: PoseBank, n: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        points, height, _ = self._view3d(bank, n, rng)
-        return points, height
 
     def _view3d(
         self, bank: PoseBank, n: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Points (n,J,2), body heights (n,), and positions (n,J,3) in camera space."""
+    ) -> tuple[np.ndarray, np.ndarray, _View]:
+        """Points (n,J,2), body heights (n,), and the bodies with the angles they are seen from."""
         config, table = self.config, self._table
         poses = recombine(bank.take(bank.draw(n, rng)), config.recombination, rng, bank)
         yaw, mirror = draw_yaw(config, n, rng), (rng.random(n) < 0.5) & config.mirror
@@ -198,12 +196,12 @@ class PosePrior:
         pitch = config.pitch_mean + config.pitch_sd * rng.standard_normal(n)
         roll = config.roll_sd * rng.standard_normal(n)
         points = project(joints, yaw, pitch, roll, rng.uniform(*config.distance, n))
-        positions = camera_positions(joints, yaw, pitch, roll)
+        view = joints, yaw, pitch, roll
         if config.framing == "box":
             size = np.maximum(np.ptp(points, axis=1).max(axis=-1), 1e-6)  # in body heights
             points = frame_boxes(points, height, centre, rng.normal(0.5, config.centre_sd, n))
-            return points, height / size, positions
-        return frame_points(points, height, ground, centre), height, positions
+            return points, height / size, view
+        return frame_points(points, height, ground, centre), height, view
 
     def _sample2d(self, bank: PointBank, n: int, rng: np.random.Generator) -> np.ndarray:
         config = self.config
@@ -214,11 +212,7 @@ class PosePrior:
             (bank.points if given is None else given)[drawn], mirror, self._mirror
         )
         middle = 0.5 * (points.min(axis=1) + points.max(axis=1))[:, None]
-        angle = np.radians(config.roll_sd * rng.standard_normal(n))[:, None]
-        x, y = np.moveaxis(points - middle, -1, 0)
-        points = np.stack(
-            [x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], axis=-1
-        )
+        points = roll_points(points - middle, config.roll_sd * rng.standard_normal(n))
         if config.aspect_sd:
             points = points * _stretch(config.aspect_sd * rng.standard_normal(n))
         if given is not None:
