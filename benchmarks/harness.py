@@ -22,11 +22,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORTEST_ROUND = 2e-3  # seconds; faster contenders are called several times in a row
-LONGEST, FEWEST_ROUNDS = 30.0, 10  # seconds of one comparison, where that many rounds are done
+LONGEST, FEWEST_ROUNDS = 3.0, 10  # seconds of one contender, where it takes part that often
+RESAMPLED = 500  # times, for an interval
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's mallopt
 
 
@@ -38,6 +40,7 @@ class Contender:
         name: what the tables call it.
         run: one call.
         before: called before each round, outside of the measurement.
+        at: the rounds in which it took part.
     """
 
     name: str
@@ -46,21 +49,22 @@ class Contender:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     faults: list[float] = field(default_factory=list)
+    at: list[int] = field(default_factory=list)
     calls: int = 1
 
-    def warm_up(self, seconds: float) -> None:
-        """Call for a while, then choose how many calls make a round."""
+    def warm_up(self, seconds: float) -> float:
+        """Call for a while, then choose how many calls make a round; the seconds it will take."""
         self.before()
         self.run()
-        start, fastest, count = time.perf_counter(), float("inf"), 0
-        while count < 3 or time.perf_counter() - start < seconds:
+        start, fastest = time.perf_counter(), float("inf")
+        while fastest == float("inf") or time.perf_counter() - start < seconds:
             began = time.perf_counter()
             self.run()
             fastest = min(fastest, time.perf_counter() - began)
-            count += 1
         self.calls = max(1, round(SHORTEST_ROUND / fastest))
+        return fastest * self.calls
 
-    def measure(self) -> None:
+    def measure(self, at: int = 0) -> None:
         """One round."""
         self.before()
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -72,6 +76,7 @@ class Contender:
         self.wall.append(wall / self.calls)
         self.cpu.append(cpu / self.calls)
         self.faults.append(faults / self.calls)
+        self.at.append(at)
 
     def summary(self) -> dict[str, Any]:
         """Milliseconds a call, and page faults."""
@@ -93,40 +98,47 @@ def quantiles(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def interleave(
-    contenders: Sequence[Contender], rounds: int, seed: int = 0, warm_up: float = 0.1
+    contenders: Sequence[Contender],
+    rounds: int,
+    seed: int = 0,
+    warm_up: float = 0.1,
+    longest: float = LONGEST,
+    fewest: int = FEWEST_ROUNDS,
 ) -> None:
     """Measure all of them in turn, in a new random order each time.
 
-    `rounds` times, or as often as fits into half a minute, but no less than ten times.
+    Who needs more than `longest` seconds for `rounds` rounds takes part in fewer of them, evenly
+    spread: as many as fit, but no less than `fewest`.
     """
     order, shuffle = list(contenders), random.Random(seed)
+    shares = {}
     for contender in order:
-        contender.warm_up(warm_up)
-    start = time.perf_counter()
+        fitting = int(longest / contender.warm_up(warm_up))
+        shares[id(contender)] = min(rounds, max(fewest, fitting))
     for done in range(rounds):
-        if done >= FEWEST_ROUNDS and time.perf_counter() - start > LONGEST:
-            break
         shuffle.shuffle(order)
         for contender in order:
-            contender.measure()
+            share = shares[id(contender)]
+            if (done + 1) * share // rounds > done * share // rounds:
+                contender.measure(done)
 
 
 def ratio(slow: Contender, fast: Contender, measure: str = "wall", seed: int = 0) -> dict[str, Any]:
     """How many times faster: of the minima, of the medians, and the medians' 95 % interval.
 
-    The interval is a bootstrap over rounds, taken in pairs: both were measured in the same round.
+    The medians are those of the rounds in which both took part, and the interval is a bootstrap
+    over these, taken in pairs.
     """
-    pairs = list(zip(getattr(slow, measure), getattr(fast, measure), strict=True))
-    draw = random.Random(seed)
-
-    def of_medians(chosen: Sequence[tuple[float, float]]) -> float:
-        return statistics.median(a for a, _ in chosen) / statistics.median(b for _, b in chosen)
-
-    resampled = sorted(of_medians(draw.choices(pairs, k=len(pairs))) for _ in range(500))
+    times = [dict(zip(c.at, getattr(c, measure), strict=True)) for c in (slow, fast)]
+    both = sorted(times[0].keys() & times[1].keys())
+    pairs = np.array([[of[at] for of in times] for at in both])
+    drawn = np.random.default_rng(seed).integers(len(both), size=(RESAMPLED, len(both)))
+    of_slow, of_fast = np.median(pairs, axis=0)
+    resampled = np.divide(*np.median(pairs[drawn], axis=1).T)
     return {
-        "of_minima": round(min(a for a, _ in pairs) / min(b for _, b in pairs), 2),
-        "of_medians": round(of_medians(pairs), 2),
-        "interval": [round(resampled[12], 2), round(resampled[487], 2)],
+        "of_minima": round(min(times[0].values()) / min(times[1].values()), 2),
+        "of_medians": round(float(of_slow / of_fast), 2),
+        "interval": [round(float(x), 2) for x in np.quantile(resampled, (0.025, 0.975))],
     }
 
 

@@ -67,7 +67,7 @@ def cell(benchmark: Benchmark, case: Case) -> dict[str, Any]:
                 "group": groups[row.name],
                 "wall_ms": summary["wall_ms"]["min"],
                 "cpu_ms": summary["cpu_ms"]["median"],
-                "gb_per_s": round(moved / summary["wall_ms"]["min"] / 1e6, 4),
+                "gb_per_s": float(f"{moved / summary['wall_ms']['min'] / 1e6:.4g}"),
                 "times_wall": ratio(row, contenders[0], "wall")["of_minima"],
                 "times_cpu": ratio(row, contenders[0], "cpu")["of_medians"],
                 "right": gated is None

@@ -23,12 +23,23 @@ def test_every_round_has_everyone_once_in_random_order():
     order = []
     rows = [Contender(n, lambda: None, lambda n=n: order.append(n)) for n in "abc"]
     for row in rows:
-        row.warm_up = lambda seconds: None
+        row.warm_up = lambda seconds: 0.001
     interleave(rows, 20)
     rounds = [tuple(order[i : i + 3]) for i in range(0, 60, 3)]
     assert all(sorted(r) == ["a", "b", "c"] for r in rounds)
     assert len(set(rounds)) > 3
     assert all(len(row.wall) == len(row.cpu) == len(row.faults) == 20 for row in rows)
+
+
+def test_slow_contenders_take_part_less_often_but_all_the_time():
+    rows = {n: Contender(n, lambda: None) for n in ("fast", "slow", "slowest")}
+    for name, seconds in (("fast", 0.1), ("slow", 0.25), ("slowest", 100.0)):
+        rows[name].warm_up = lambda _, seconds=seconds: seconds
+    interleave(list(rows.values()), 30, longest=3, fewest=5)
+    assert rows["fast"].at == list(range(30))
+    assert len(rows["slow"].at) == 12 and rows["slowest"].at == [5, 11, 17, 23, 29]
+    found = ratio(rows["slowest"], rows["fast"])
+    assert found["interval"][0] <= found["of_medians"] <= found["interval"][1]
 
 
 def test_a_fast_contender_is_called_often_enough(monkeypatch):
@@ -41,7 +52,7 @@ def test_a_fast_contender_is_called_often_enough(monkeypatch):
     monkeypatch.setattr(harness.time, "perf_counter", lambda: clock["wall"])
     monkeypatch.setattr(harness.time, "process_time", lambda: clock["cpu"])
     row = Contender("fast", run)
-    row.warm_up(0.01)
+    assert row.warm_up(0.01) == pytest.approx(2e-3)
     assert row.calls == 20
     row.measure()
     assert row.wall == [pytest.approx(1e-4)] and row.cpu == [pytest.approx(2.5e-5)]
@@ -51,7 +62,8 @@ def test_a_fast_contender_is_called_often_enough(monkeypatch):
 def test_ratio_is_taken_in_pairs():
     slow, fast = Contender("slow", print), Contender("fast", print)
     fast.wall = [1.0, 2.0, 4.0, 8.0] * 10  # the machine's speed changes, the ratio does not
-    slow.wall = [3 * t for t in fast.wall]
+    slow.wall = [3 * t for t in fast.wall[::2]]
+    fast.at, slow.at = list(range(40)), list(range(0, 40, 2))
     found = ratio(slow, fast)
     assert found["of_minima"] == found["of_medians"] == 3
     low, high = found["interval"]

@@ -11,18 +11,20 @@ from fastpose.cli import benchmark, main
 
 
 def test_options_reach_the_benchmark(monkeypatch, tmp_path):
-    calls = []
-    stand_in = SimpleNamespace(run=lambda *a, **k: calls.append((a, k)))
+    calls, failed = [], []
+    stand_in = SimpleNamespace(run=lambda *a, **k: calls.append((a, k)) or failed)
     monkeypatch.setitem(sys.modules, "benchmarks.ops.run", stand_in)
     assert main(["benchmark", "--out", str(tmp_path), "--grid", "--rounds", "7"]) == 0
-    assert main(["benchmark", "render_skeleton", "--quick"]) == 0
-    (operators, out), options = calls[0]
-    assert "render_skeleton" in operators and out == tmp_path
+    (operators, out), options = calls.pop()
+    assert len(operators) > 9 and "render_skeleton" in operators and out == tmp_path
     command = "fastpose benchmark ops --rounds 7 --grid"
     assert options == dict(rounds=7, grid=True, quick=False, command=command)
-    assert calls[1][0] == (["render_skeleton"], None)
-    command = "fastpose benchmark render_skeleton --rounds 30 --quick"
-    assert calls[1][1] == dict(rounds=3, grid=False, quick=True, command=command)
+    failed.append("soft_argmax")
+    assert main(["benchmark", "ops", "render_skeleton", "soft_argmax", "--quick"]) == 1
+    (operators, out), options = calls.pop()
+    assert (operators, out) == (["render_skeleton", "soft_argmax"], None)
+    command = "fastpose benchmark ops render_skeleton soft_argmax --rounds 30 --quick"
+    assert options == dict(rounds=30, grid=False, quick=True, command=command)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.ops.compare import drawers
 from benchmarks.ops.declare import COMPILED, MEMSET, OURS, Case
 from benchmarks.ops.gate import gate, right
-from benchmarks.ops.run import known_operators, load
+from benchmarks.ops.measure import known_operators, load
 
 OPERATORS = known_operators()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,11 @@ import torch
 
 from benchmarks.harness import interleave
 from benchmarks.ops import bench_render_skeleton as bench
-from benchmarks.ops import compare, grid, run
-from benchmarks.ops.declare import OURS
+from benchmarks.ops import compare, grid, measure, prepare, run
+from benchmarks.ops import report as reports
+from benchmarks.ops.declare import EAGER, GRAPHS, OURS
 from fastpose import _native
+from tests.benchmarks.ops.made_up import declared, goal, made_up
 
 SMALL = bench.Skeleton(2, 24)
 
@@ -25,30 +28,100 @@ def small(monkeypatch):
         bench.BENCHMARK, cases=(SMALL,), goals=(goal,), grid=(SMALL, replace(SMALL, batch=3)),
         compiled=frozenset(),
     )  # fmt: skip
-    monkeypatch.setattr(run, "load", lambda operator: declared)
-    monkeypatch.setattr(run, "forbid_mmap", lambda: False)
-    monkeypatch.setattr(run, "thread_counts", lambda: [torch.get_num_threads()])
+    monkeypatch.setattr(measure, "load", lambda operator: declared)
+    monkeypatch.setattr(measure, "forbid_mmap", lambda: False)
+    monkeypatch.setattr(measure, "thread_counts", lambda: [torch.get_num_threads()])
     return declared
 
 
 @pytest.mark.timeout(240)  # seconds of work, but on a busy machine
-def test_run(small, tmp_path, capsys):
-    out = tmp_path / "deep"
-    run.run(["render_skeleton"], out, rounds=2, grid=True, quick=True, command="a command")
-    report = json.loads((out / "render_skeleton_cpu.json").read_text())
+def test_measure(small, tmp_path, capsys):
+    flags = ["--grid", "--quick", "--command=a command"]
+    assert measure.main(["render_skeleton", f"--out={tmp_path / 'deep'}", *flags]) == 0
+    report = json.loads((tmp_path / "deep/render_skeleton_cpu.json").read_text())
     peers = small.problem(SMALL, 0).peers
     rows = report["results"]
     assert {r["contender"] for r in rows} >= {OURS, "fastpose again", "fastpose, out=", *peers}
     assert {r["contender"] for r in rows} >= {"memset", "read", "copy", "memset of new memory"}
     assert {r["what"] for r in rows} == {"forward", "forward and backward"}
-    assert all(r["wall_ms"]["min"] > 0 and r["rounds"] == 2 and r["gb_per_s"] > 0 for r in rows)
+    assert all(r["wall_ms"]["min"] > 0 and r["rounds"] == 3 and r["gb_per_s"] > 0 for r in rows)
     assert report["machine"]["torch"] == torch.__version__ and report["command"] == "a command"
     assert report["cases"][str(SMALL)]["memory"]["split"]["peak"] > SMALL.size**2 * 16 * 4
     assert report["goals"][0]["must"] == 200
     assert [len(cell["rows"]) for cell in report["grid"]] == [2 * (1 + len(peers))] * 2
     printed = capsys.readouterr().out
-    assert "KeypointGAN" in printed and "goal" in printed and "fastest peer" in printed
+    assert "KeypointGAN" in printed and "fastest peer" in printed
+
+
+STAND_IN = """
+import json, pathlib, sys
+operator, out, *flags = sys.argv[1:]
+if operator == "soft_argmax":
+    sys.exit("broken")
+report = json.loads(pathlib.Path(__file__).with_name("report.json").read_text())
+report |= dict(operator=operator, command=" ".join(flags))
+folder = pathlib.Path(out.removeprefix("--out="))
+(folder / f"{operator}_cpu.json").write_text(json.dumps(report))
+"""
+
+
+def test_one_that_fails_does_not_take_the_others_with_it(tmp_path, monkeypatch, capsys):
+    (tmp_path / "measure.py").write_text(STAND_IN)
+    report = reports.finish(made_up(), declared(goal(EAGER, 5, 6)))
+    report["machine"] |= dict(cores=2, torch="2", commit="abc", date="today", load=0.1)
+    report["instruction_set"] = "avx512"
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    monkeypatch.setattr(run, "module", lambda name: [sys.executable, tmp_path / f"{name}.py"])
+    operators, out = ["anchor_loss", "soft_argmax", "boundary_loss"], tmp_path / "out"
+    assert run.run(operators, out, 7, grid=False, quick=True, command="me") == ["soft_argmax"]
+    names = {path.name for path in out.iterdir()}
+    assert names == {"anchor_loss_cpu.json", "boundary_loss_cpu.json", "ops_cpu.png"}
     assert (out / "ops_cpu.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads((out / "anchor_loss_cpu.json").read_text())
+    assert found["command"] == "--rounds=7 --command=me --quick"
+    printed = capsys.readouterr().out
+    assert "soft_argmax: FAILED" in printed and printed.count("a row") == 2
+
+
+def test_peers_are_compiled_once_for_each_number_of_threads(monkeypatch):
+    started = []
+    monkeypatch.setattr(run, "thread_counts", lambda: [1, 3])
+    monkeypatch.setattr(run.subprocess, "Popen", lambda *a, **k: started.append(a[0]) or Done())
+    monkeypatch.setattr(run.subprocess, "run", lambda *a, **k: Done())
+    run.compile_all(["anchor_loss", "soft_argmax"])
+    assert [command[2:] for command in started] == [
+        ["benchmarks.ops.prepare", count, "anchor_loss", "soft_argmax"] for count in ("1", "3")
+    ]
+
+
+class Done:
+    """A process that has ended."""
+
+    returncode = 0
+
+    def wait(self):
+        return 0
+
+
+def test_prepare_compiles_every_peer_both_ways(small, monkeypatch, capsys):
+    """With a compiler that only notes what it is given."""
+    compiled = []
+
+    def note(draw, mode):
+        def call(*leaves):
+            compiled.append((draw, leaves[0].requires_grad))
+            return draw(*leaves)
+
+        return call
+
+    monkeypatch.setattr(compare, "compiled", note)
+    monkeypatch.setattr(prepare, "load", lambda operator: small)
+    before = torch.get_num_threads()
+    assert prepare.main([str(before), "render_skeleton"]) == 0
+    peers = small.problem(SMALL, 0).peers.values()
+    count = sum(len(set(peer.modes) - {GRAPHS}) for peer in peers)
+    assert f"{count} peers compiled" in capsys.readouterr().err
+    assert len(set(compiled)) == 2 * len(peers)
 
 
 def test_every_comparison_is_with_the_widest_instruction_set(small, monkeypatch):
@@ -61,7 +134,7 @@ def test_every_comparison_is_with_the_widest_instruction_set(small, monkeypatch)
     ours = found[OURS]
     drawn = {OURS: lambda *leaves: used.append(_native.cpu_isa()) or ours(*leaves)}
 
-    def last_is(contenders, rounds, warm_up):
+    def last_is(contenders, **_):
         interleave(contenders, 1, warm_up=0)
         used.clear()
         contenders[0].measure()
@@ -70,9 +143,10 @@ def test_every_comparison_is_with_the_widest_instruction_set(small, monkeypatch)
         for contender in contenders:
             contender.wall = contender.wall[:1]
             contender.cpu = contender.cpu[:1]
+            contender.at = contender.at[:1]
 
     monkeypatch.setattr(compare, "interleave", last_is)
-    rows = compare.compare(small, SMALL, (drawn, groups), "default", 1, [1])
+    rows = compare.compare(small, SMALL, (drawn, groups), "default", compare.Timing(1), [1])
     narrower = [r["what"] for r in rows if r["contender"] == f"{OURS}, scalar"]
     assert narrower == ["forward", "forward and backward"]
     assert _native.cpu_isa() == widest
