@@ -78,18 +78,3 @@ class ThinPlate:
 def warp(images: Tensor, grids: Tensor) -> Tensor:
     """(B,C,S,S) sampled bilinearly at ``grids`` (B,S,S,2), corner-aligned, 0 outside."""
     return F.grid_sample(images, grids, mode="bilinear", padding_mode="zeros", align_corners=True)
-
-
-def border_mask(size: int) -> Tensor:
-    """(S,S) in [0,1]: 0 near the border, 1 inside, a smooth step between.
-
-    For 128 pixels 10 of zeros and 20 of the step 0.5 + 0.5 tanh(x / 0.4), x from -1 to 1; other
-    sizes in proportion (assumed).
-    """
-    zeros, step = round(10 * size / 128), max(round(20 * size / 128), 1)
-    rise = 0.5 + 0.5 * torch.tanh(torch.linspace(-1.0, 1.0, step) / 0.4)
-    side = torch.cat([torch.zeros(zeros), rise])
-    line = torch.ones(size)
-    line[: len(side)] = side
-    line[size - len(side) :] = side.flip(0)
-    return line[:, None] * line

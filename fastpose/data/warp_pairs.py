@@ -9,14 +9,14 @@ from torch import Tensor
 
 from fastpose.data.clips import ClipStore
 from fastpose.data.frame_pairs import read_frames
-from fastpose.data.thin_plate import FIRST, SECOND, ThinPlate, WarpConfig, border_mask, warp
+from fastpose.data.thin_plate import FIRST, SECOND, ThinPlate, WarpConfig, warp
 
 
 class WarpPairs:
     """Draws (warped frame, that frame warped again) of any clips, of single pictures too.
 
     Jakab et al. (NeurIPS 2018): target = T1(image), other = T2(target). What T1 brings in from
-    outside the picture is black; the mask says how far a pixel is from that.
+    outside the picture is black.
 
     Args:
         store: The clips.
@@ -38,19 +38,12 @@ class WarpPairs:
         self._lengths = np.array([len(clip) for clip in store.clips], np.int64)
         weight = self._lengths if by_frames else np.ones(len(self._lengths))
         self._cumulative = np.cumsum(weight) / weight.sum()
-        self._spline, self._mask = ThinPlate(store.size), border_mask(store.size)
+        self._spline = ThinPlate(store.size)
 
     def sample(
         self, batch: int, rng: np.random.Generator, share: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
         """Draws ``batch`` pairs; see ``FramePairs.sample``."""
-        target, other, _, where = self.sample_masked(batch, rng, share)
-        return target, other, where
-
-    def sample_masked(
-        self, batch: int, rng: np.random.Generator, share: slice = slice(None)
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
-        """As :meth:`sample`, with the loss mask (B,S,S) in [0,1] of the target before the ids."""
         uniform = rng.random((batch, 2))
         clips = np.searchsorted(self._cumulative, uniform[:, 0], side="right")
         clips = np.minimum(clips, len(self._lengths) - 1)
@@ -59,10 +52,8 @@ class WarpPairs:
         where = np.stack([clips, frames], axis=1)[share]
         grids = [self._spline.draw(batch, c, rng)[share] for c in (self.first, self.second)]
         images = torch.from_numpy(read_frames(self.store, where)).permute(0, 3, 1, 2).float()
-        masks = self._mask.expand(len(where), 1, -1, -1)
-        both = warp(torch.cat([images, masks], dim=1), grids[0])
-        target = both[:, :3]
-        return _bytes(target), _bytes(warp(target, grids[1])), both[:, 3].numpy(), where
+        target = warp(images, grids[0])
+        return _bytes(target), _bytes(warp(target, grids[1])), where
 
 
 def _bytes(images: Tensor) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fastpose.data.thin_plate import FIRST, SECOND, ThinPlate, WarpConfig, border_mask, warp
+from fastpose.data.thin_plate import FIRST, SECOND, ThinPlate, WarpConfig, warp
 
 STILL = WarpConfig(shift=0.0, bend=(0.0, 0.0))
 
@@ -68,14 +68,3 @@ def test_half_of_the_knots_bend_more() -> None:
 def test_outside_is_black() -> None:
     grids = torch.full((1, 4, 4, 2), 1.5)
     assert float(warp(torch.ones(1, 3, 8, 8), grids).abs().max()) == 0.0
-
-
-def test_the_border_mask() -> None:
-    mask = border_mask(128)
-    torch.testing.assert_close(mask, mask.T)
-    torch.testing.assert_close(mask, mask.flip(0))
-    line = mask[64]
-    assert (line[:10] == 0).all() and (line[30:98] == 1).all()
-    steps = 0.5 + 0.5 * np.tanh(np.linspace(-1, 1, 20) / 0.4)
-    np.testing.assert_allclose(line[10:30].numpy(), steps, atol=1e-6)
-    assert border_mask(32).shape == (32, 32) and float(border_mask(32).max()) == 1.0

@@ -10,15 +10,13 @@ from fastpose.data.view_pairs import ViewPairs
 from fastpose.errors import UserError
 
 
-def store(path: Path, *clips: tuple[str | None, str, range], turned: bool = True) -> ClipStore:
+def store(path: Path, *clips: tuple[str | None, str, range]) -> ClipStore:
     """Clips of (group, view, frame numbers); pixels tell the clip and the number."""
     with ClipWriter(path / "clips", 4) as writer:
         for i, (group, view, numbers) in enumerate(clips):
             frames = np.zeros((len(numbers), 4, 4, 3), np.uint8)
             frames[..., 0] = i
             frames[..., 1] = np.array(numbers)[:, None, None]
-            rotation = np.zeros((len(numbers), 3, 3), np.float32)
-            rotation += np.array(numbers)[:, None, None] + 100 * i
             writer.add(
                 f"c{i}",
                 frames,
@@ -26,7 +24,6 @@ def store(path: Path, *clips: tuple[str | None, str, range], turned: bool = True
                 group=group,
                 view=view,
                 source_frames=list(numbers),
-                rotation=rotation if turned else None,
             )
     return ClipStore.open(path / "clips")
 
@@ -61,22 +58,6 @@ def test_pairs_are_simultaneous_in_two_views(clips: ClipStore) -> None:
     assert share == pytest.approx(0.2, abs=0.03)
 
 
-def test_groups_of_four(clips: ClipStore) -> None:
-    groups = ViewPairs(clips).sample_groups(500, np.random.default_rng(0))
-    assert groups.images.shape == (500, 4, 4, 4, 3) and groups.rotations.shape == (500, 4, 3, 3)
-    clip, time = groups.images[..., 0, 0, 0].astype(int), groups.images[..., 0, 0, 1].astype(int)
-    assert (time[:, 0] == time[:, 1]).all() and (time[:, 2] == time[:, 3]).all()
-    assert (time[:, 0] != time[:, 2]).all()  # another moment of the recording
-    assert (clip[:, 0] != clip[:, 1]).all() and (clip[:, 2] != clip[:, 3]).all()
-    assert ((clip[:, 0] > 4) == (clip[:, 2] > 4)).all()
-    np.testing.assert_array_equal(groups.rotations[..., 0, 0], time + 100 * clip)
-    np.testing.assert_array_equal(groups.where[..., 0], clip)
-
-
 def test_what_cannot_be_paired_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no moment is seen by two cameras"):
         ViewPairs(store(tmp_path, ("walk", "left", range(3)), ("sit", "right", range(3))))
-    two = (("walk", "left", range(3)), ("walk", "right", range(3)))
-    pairs = ViewPairs(store(tmp_path / "b", *two, turned=False))
-    with pytest.raises(UserError, match="has no camera rotation"):
-        pairs.sample_groups(2, np.random.default_rng(0))
