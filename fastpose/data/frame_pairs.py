@@ -57,9 +57,8 @@ class FramePairs:
                 f"{store.path}: no clip has {needed} frames (the longest of {len(self._lengths)} "
                 f"has {self._lengths.max(initial=0)}); prepare longer videos or lower min_gap"
             )
-        weight = np.where(usable, self._lengths if by_frames else 1, 0).astype(np.float64)
-        self._cumulative = np.cumsum(weight) / weight.sum()
-        self._last = int(np.flatnonzero(usable)[-1])
+        weight = np.where(usable, self._lengths if by_frames else 1, 0)
+        self._clip = WeightedChoice(weight)
 
     def sample(
         self, batch: int, rng: np.random.Generator, share: slice = slice(None)
@@ -78,8 +77,7 @@ class FramePairs:
             target and other, uint8 (B, S, S, 3), and (B, 2) int64: clip and frame of the target.
         """
         uniform = rng.random((batch, 3))
-        clips = np.searchsorted(self._cumulative, uniform[:, 0], side="right")
-        clips = np.minimum(clips, self._last)  # where rounding left the last sum below 1
+        clips = self._clip(uniform[:, 0])
         length = self._lengths[clips]
         first = self._targets(length, uniform[:, 1])
         second = self._partners(length, first, uniform[:, 2])
@@ -116,6 +114,18 @@ class FramePairs:
         earlier = first - self.min_gap - rank
         later = first + max(self.min_gap, 1) + rank - before
         return np.where(rank < before, earlier, later)
+
+
+class WeightedChoice:
+    """Indices in proportion to ``weights`` (N,), from uniform numbers in [0, 1)."""
+
+    def __init__(self, weights: np.ndarray) -> None:
+        self._cumulative = np.cumsum(weights) / np.sum(weights)
+        self._last = int(np.flatnonzero(weights)[-1])
+
+    def __call__(self, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+        at = np.searchsorted(self._cumulative, uniform, side="right")
+        return np.minimum(at, self._last)  # where rounding left the last sum below 1
 
 
 def read_frames(store: ClipStore, where: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastpose.data.clips import ClipStore
-from fastpose.data.frame_pairs import read_frames
+from fastpose.data.frame_pairs import WeightedChoice, read_frames
 from fastpose.errors import UserError
 
 
@@ -55,16 +55,14 @@ class ScenePairs:
         scene_ends = ends[np.cumsum([len(scene) for scene in self.scenes]) - 1]
         self._first = np.concatenate([[0], scene_ends[:-1]])
         self._count = scene_ends - self._first
-        weight = self._count if by_frames else np.ones(len(self.scenes))
-        self._cumulative = np.cumsum(weight) / np.sum(weight)
+        self._scene = WeightedChoice(self._count if by_frames else np.ones(len(self.scenes)))
 
     def sample(
         self, batch: int, rng: np.random.Generator, share: slice = slice(None)
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
         """Draws ``batch`` pairs of different frames; see ``FramePairs.sample``."""
         uniform = rng.random((batch, 3))
-        scene = np.searchsorted(self._cumulative, uniform[:, 0], side="right")
-        scene = np.minimum(scene, len(self.scenes) - 1)
+        scene = self._scene(uniform[:, 0])
         count = self._count[scene]
         first = np.minimum((uniform[:, 1] * count).astype(np.int64), count - 1)
         second = np.minimum((uniform[:, 2] * (count - 1)).astype(np.int64), count - 2)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastpose.data.clips import ClipStore
-from fastpose.data.frame_pairs import read_frames
+from fastpose.data.frame_pairs import WeightedChoice, read_frames
 from fastpose.errors import UserError
 
 
@@ -47,8 +47,7 @@ class ViewPairs:
                 f"{store.path}: no moment is seen by two cameras; clips need group, view and frame "
                 "numbers, as those of human36m have"
             )
-        counts = np.array([len(moments) for moments in self._groups])
-        self._cumulative = np.cumsum(counts) / counts.sum()
+        self._group = WeightedChoice(np.array([len(moments) for moments in self._groups]))
 
     def sample(
         self, batch: int, rng: np.random.Generator, share: slice = slice(None)
@@ -56,9 +55,9 @@ class ViewPairs:
         """Draws ``batch`` moments in two different views; see ``FramePairs.sample``."""
         uniform = rng.random((batch, 4))
         rows = np.empty((batch, 2, 2), np.int64)
-        which = np.searchsorted(self._cumulative, uniform[:, 0], side="right")
+        which = self._group(uniform[:, 0])
         for row, group, u in zip(rows, which, uniform[:, 1:], strict=True):
-            moments = self._groups[min(int(group), len(self._groups) - 1)]
+            moments = self._groups[group]
             views = moments[int(u[0] * len(moments))]
             a, b = int(u[1] * len(views)), int(u[2] * (len(views) - 1))
             row[:] = views[a], views[b + (b >= a)]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fastpose.data.clips import ClipStore
-from fastpose.data.frame_pairs import read_frames
+from fastpose.data.frame_pairs import WeightedChoice, read_frames
 from fastpose.data.thin_plate import FIRST, SECOND, ThinPlate, WarpConfig, warp
 
 
@@ -36,8 +36,7 @@ class WarpPairs:
     ) -> None:
         self.store, self.first, self.second = store, first, second
         self._lengths = np.array([len(clip) for clip in store.clips], np.int64)
-        weight = self._lengths if by_frames else np.ones(len(self._lengths))
-        self._cumulative = np.cumsum(weight) / weight.sum()
+        self._clip = WeightedChoice(self._lengths if by_frames else np.ones(len(self._lengths)))
         self._spline = ThinPlate(store.size)
 
     def sample(
@@ -45,8 +44,7 @@ class WarpPairs:
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
         """Draws ``batch`` pairs; see ``FramePairs.sample``."""
         uniform = rng.random((batch, 2))
-        clips = np.searchsorted(self._cumulative, uniform[:, 0], side="right")
-        clips = np.minimum(clips, len(self._lengths) - 1)
+        clips = self._clip(uniform[:, 0])
         length = self._lengths[clips]
         frames = np.minimum((uniform[:, 1] * length).astype(np.int64), length - 1)
         where = np.stack([clips, frames], axis=1)[share]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastpose.data.clips import ClipStore, ClipWriter
-from fastpose.data.frame_pairs import FramePairs
+from fastpose.data.frame_pairs import FramePairs, WeightedChoice
 from fastpose.errors import UserError
 
 
@@ -114,3 +114,9 @@ def test_the_target_can_be_the_earlier_one(
     assert max(partners.values()) < 1.5 * min(partners.values())
     with pytest.raises(UserError, match="order must be"):
         FramePairs(pairs.store, order="later")  # type: ignore[arg-type]
+
+
+def test_a_weighted_choice_never_takes_what_weighs_nothing() -> None:
+    choose = WeightedChoice(np.array([0.1, 0.0, 0.7, 0.1, 0.0]))  # their sum rounds below 1
+    uniform = np.array([0.0, 0.11, 0.12, 0.88, 0.89, 1 - 2**-53])
+    assert choose(uniform).tolist() == [0, 0, 2, 2, 3, 3]
