@@ -17,6 +17,7 @@ from benchmarks.ops.declare import (
     Goal,
     Peer,
     Problem,
+    next_to_avx512,
     next_to_memset,
 )
 from benchmarks.ops.entry import speed_test
@@ -75,12 +76,15 @@ GOALS = (
     Goal("heatmaps, forward and backward: paper", HEAT, BOTH, PAPER, 22, 35),
     Goal("heatmaps, forward and backward: best compile", HEAT, BOTH, COMPILED, 3, 5),
     next_to_memset("heatmaps, forward, next to memset", HEAT),
+    next_to_avx512("heatmaps: AVX2 next to AVX-512", HEAT),
     Goal("anisotropic, forward and backward: paper", LIMBS, BOTH, PAPER, 22, 35),
     Goal("anisotropic, forward and backward: best compile", LIMBS, BOTH, COMPILED, 3, 5),
     next_to_memset("anisotropic, forward, next to memset", LIMBS),
+    next_to_avx512("anisotropic: AVX2 next to AVX-512", LIMBS),
     Goal("templates, forward and backward: kornia *", PARTS, BOTH, "kornia warp_affine", 20, 35),
     Goal("templates, forward and backward: best compile", PARTS, BOTH, COMPILED, 2.5, 4),
     next_to_memset("templates, forward, next to memset", PARTS),
+    next_to_avx512("templates: AVX2 next to AVX-512", PARTS),
 )
 GRID = (
     *(Case(b, s, 17, kind=HEATMAPS) for b in (1, 16, 64) for s in (64, 128, 256)),

@@ -17,7 +17,6 @@ from benchmarks.ops.declare import (
     EAGER,
     FORWARD,
     GRAPHS,
-    OURS,
     PAPER,
     Benchmark,
     Case,
@@ -25,6 +24,7 @@ from benchmarks.ops.declare import (
     Goal,
     Peer,
     Problem,
+    next_to_avx512,
 )
 from benchmarks.ops.entry import speed_test
 from fastpose.ops.samples import Sample
@@ -87,7 +87,8 @@ GOALS = (
     Goal("skeleton 256x256, forward and backward: papers", LARGE, BOTH, PAPER, 200, 400),
     Goal("skeleton 256x256, forward and backward: best compile", LARGE, BOTH, COMPILED, 15, 35),
     Goal("skeleton 256x256, forward: papers", LARGE, FORWARD, PAPER, 200, 400),
-    Goal("skeleton: AVX2 next to AVX-512", HEADLINE, BOTH, f"{OURS}, avx2", 2.2, at_most=True),
+    Goal("skeleton 256x256, forward: best compile", LARGE, FORWARD, COMPILED, 6, 12),
+    next_to_avx512("skeleton: AVX2 next to AVX-512", HEADLINE),
 )
 GRID = (
     *(Skeleton(b, s) for b in (1, 16, 64, 256) for s in (64, 128, 256, 512)),

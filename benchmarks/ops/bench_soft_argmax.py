@@ -17,6 +17,7 @@ from benchmarks.ops.declare import (
     Goal,
     Peer,
     Problem,
+    next_to_avx512,
 )
 from benchmarks.ops.entry import speed_test
 from fastpose.ops.samples import Sample
@@ -53,8 +54,10 @@ GOALS = (
     Goal("soft-argmax, forward and backward: best eager", WHOLE, BOTH, EAGER, 2),
     Goal("soft-argmax, forward and backward: grid", WHOLE, BOTH, "grid product", 30),
     Goal("soft-argmax, forward and backward: best compile", WHOLE, BOTH, COMPILED, 2, 3),
+    next_to_avx512("soft-argmax: AVX2 next to AVX-512", WHOLE),
     Goal("marginal soft-argmax, forward and backward: paper", SIDES, BOTH, PAPER, 2),
     Goal("marginal soft-argmax, forward and backward: best compile", SIDES, BOTH, COMPILED, 2, 3),
+    next_to_avx512("marginal soft-argmax: AVX2 next to AVX-512", SIDES),
 )
 GRID = (
     *(Case(b, s, 17, kind=k) for k in (JOINT, MARGINAL) for b in (1, 16, 64)

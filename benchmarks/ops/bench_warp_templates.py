@@ -20,6 +20,7 @@ from benchmarks.ops.declare import (
     Goal,
     Peer,
     Problem,
+    next_to_avx512,
     next_to_memset,
 )
 from benchmarks.ops.entry import speed_test
@@ -77,6 +78,8 @@ GOALS = (
     Goal("warp of learned templates: kornia", PICTURES, BOTH, "kornia warp_affine", 20, 35),
     Goal("warp of learned templates: best compile", PICTURES, BOTH, COMPILED, 2.5, 4),
     next_to_memset("warp, forward, next to memset", BLOBS),
+    next_to_avx512("warp: AVX2 next to AVX-512", BLOBS),
+    next_to_avx512("warp of learned templates: AVX2 next to AVX-512", PICTURES),
 )
 GRID = (
     *(Case(b, s, 18, kind=FIXED) for b in (1, 16, 64) for s in (64, 128, 256)),

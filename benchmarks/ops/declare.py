@@ -169,6 +169,11 @@ def next_to_memset(row: str, case: Case) -> Goal:
     return Goal(row, case, FORWARD, INTO, 2.0, 1.4, ours=MEMSET, at_most=True)
 
 
+def next_to_avx512(row: str, case: Case) -> Goal:
+    """That processors without AVX-512 take at most 2.2 times as long."""
+    return Goal(row, case, BOTH, f"{OURS}, avx2", 2.2, at_most=True)
+
+
 @dataclass(frozen=True)
 class Benchmark:
     """All about one operator.

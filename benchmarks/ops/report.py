@@ -16,6 +16,7 @@ from benchmarks.ops.declare import OURS, Benchmark, Goal
 from benchmarks.ops.gate import right
 
 Row = dict[str, Any]
+MISSED, NOT_MEASURED = "missed", "not measured"
 MEASURES = {"wall": ("wall_ms", "min"), "cpu": ("cpu_ms", "median")}
 
 
@@ -81,34 +82,37 @@ def verdict(goal: Goal, wall: float, cpu: float) -> str:
     found = max(wall, cpu) if goal.at_most else min(wall, cpu)
     sign = -1 if goal.at_most else 1
     if sign * found < sign * goal.must:
-        return "missed"
+        return MISSED
     beyond = goal.stretch is not None and sign * found >= sign * goal.stretch
     return "stretch" if beyond else "reached"
 
 
-def judge(goal: Goal, report: Row) -> Row | None:
-    """What became of a goal; None where nobody was there to compare with."""
+def judge(goal: Goal, report: Row) -> Row:
+    """What became of a goal: "not measured" where nobody was there to compare with.
+
+    Only where all rivals are wrong do the wrong ones count, and it is said.
+    """
     case = str(goal.case)
     rows = [r for r in summary(report) if r["case"] == case and r["what"] == goal.what]
     named = [r for r in rows if goal.against in (r["contender"], r["group"])]
     # Another function counts only where a goal names it, never as the fastest of a group.
-    rivals = [
-        r["contender"]
-        for r in named
-        if (not r["differs"] and r["right"]) or (r["differs"] and goal.against == r["contender"])
-    ]
-    if not rivals:
-        return None
+    named = [r for r in named if not r["differs"] or goal.against == r["contender"]]
+    rivals = [r["contender"] for r in named if r["right"] or r["differs"]]
     found: Row = {"row": goal.row, "case": case, "what": goal.what, "against": goal.against}
+    found |= {"at_most": goal.at_most, "must": goal.must, "stretch": goal.stretch}
+    if not named:
+        return found | {"verdict": NOT_MEASURED}
+    found["rivals_right"] = bool(rivals)
     for measure in ("wall", "cpu"):
         by_name = times(report, case, goal.what, measure)
         ours = by_name[goal.ours]
         worst = max if goal.at_most else min
-        value, rival = worst((ratio_of(by_name[r], ours, worst)[0], r) for r in rivals)
+        value, rival = worst(
+            (ratio_of(by_name[r], ours, worst)[0], r)
+            for r in rivals or [r["contender"] for r in named]
+        )
         found[measure], found[f"{measure}_rival"] = round(value, 2), rival
-    found |= {"at_most": goal.at_most, "must": goal.must, "stretch": goal.stretch}
-    found["verdict"] = verdict(goal, found["wall"], found["cpu"])
-    return found
+    return found | {"verdict": verdict(goal, found["wall"], found["cpu"])}
 
 
 def finish(report: Row, benchmark: Benchmark) -> Row:
@@ -117,8 +121,7 @@ def finish(report: Row, benchmark: Benchmark) -> Row:
         {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
         for row in summary(report)
     ]
-    judged = [judge(goal, report) for goal in benchmark.goals]
-    report["goals"] = [found for found in judged if found is not None]
+    report["goals"] = [judge(goal, report) for goal in benchmark.goals]
     return report
 
 
@@ -144,17 +147,23 @@ def table(report: Row) -> list[str]:
 
 def goal_table(reports: Sequence[Row]) -> list[str]:
     """Which goals were reached, for the terminal."""
-    lines = ["", f"{'goal':58} {'x wall':>8} {'x cpu':>8} {'must':>8} {'stretch':>8}"]
-    for report in reports:
-        for goal in report["goals"]:
-            sign = "<=" if goal["at_most"] else ">="
-            stretch = "" if goal["stretch"] is None else f"{sign}{goal['stretch']:g}"
-            lines.append(
-                f"{goal['row']:58} {goal['wall']:8.2f} {goal['cpu']:8.2f} "
-                f"{sign + format(goal['must'], 'g'):>8} {stretch:>8}  "
-                f"{goal['verdict'].upper() if goal['verdict'] == 'missed' else goal['verdict']}"
-                f" (against {goal['wall_rival']})"
-            )
+    lines = ["", f"{'goal':62} {'x wall':>8} {'x cpu':>8} {'must':>8} {'stretch':>8}"]
+    goals = [goal for report in reports for goal in report["goals"]]
+    for goal in goals:
+        sign = "<=" if goal["at_most"] else ">="
+        must, stretch = (
+            "" if goal[what] is None else f"{sign}{goal[what]:g}" for what in ("must", "stretch")
+        )
+        wall, cpu = (f"{goal[m]:.2f}" if m in goal else "-" for m in ("wall", "cpu"))
+        line = f"{goal['row']:62} {wall:>8} {cpu:>8} {must:>8} {stretch:>8}  "
+        line += goal["verdict"].upper() if goal["verdict"] == MISSED else goal["verdict"]
+        if goal["verdict"] != NOT_MEASURED:
+            wrong = "" if goal["rivals_right"] else ", whose result is wrong"
+            line += f" (against {goal['wall_rival']}{wrong})"
+        lines.append(line)
+    missed, unknown = (sum(g["verdict"] == v for g in goals) for v in (MISSED, NOT_MEASURED))
+    met = len(goals) - missed - unknown
+    lines.append(f"goals: {met} reached, {missed} missed, {unknown} not measured")
     return lines
 
 
