@@ -77,7 +77,7 @@ class Reader(base.Reader):
             keypoints=flat[..., :2],
             keypoints3d=deep,
             boxes=base.grown(base.boxes_of_points(flat[..., :2]), 0.08),
-            masks=lambda: (mask * 255 if mask.max() <= 1 else mask for mask in read_masks(masks)),
+            masks=lambda: read_masks(masks),
         )
 
 

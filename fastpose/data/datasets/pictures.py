@@ -37,6 +37,10 @@ def read_pictures(files: Sequence[Path]) -> Iterator[Image]:
 
 
 def read_masks(files: Sequence[Path]) -> Iterator[Image]:
-    """Like :func:`read_pictures`, but one channel, uint8 (H,W), of which any colour counts."""
+    """Like :func:`read_pictures`, but one channel, uint8 (H,W), of which any colour counts.
+
+    A mask of 0 and 1 becomes one of 0 and 255.
+    """
     for image in read_pictures(files):
-        yield np.ascontiguousarray(image.max(axis=-1))
+        mask = np.ascontiguousarray(image.max(axis=-1))
+        yield mask * 255 if mask.max() <= 1 else mask

@@ -78,11 +78,8 @@ class Reader(base.Reader):
         size = image_size(images[0])
         points = np.stack([self._points(folders[_LABELS] / f"{n}.mat") for n in numbers])
 
-        def covers() -> Iterator[Image]:
-            return (mask * 255 if mask.max() <= 1 else mask for mask in read_masks(masks))
-
         def cut_out() -> Iterator[Image]:
-            for image, mask in zip(read_pictures(images), covers(), strict=True):
+            for image, mask in zip(read_pictures(images), read_masks(masks), strict=True):
                 share = mask.astype(np.uint16)[..., None]
                 yield ((image * share + 127) // 255).astype(np.uint8)
 
@@ -96,7 +93,7 @@ class Reader(base.Reader):
             activity=_activity(sequence),
             actor=subject,
             keypoints=points * np.array(size) - 0.5,
-            masks=covers,
+            masks=lambda: read_masks(masks),
         )
 
     def _points(self, path: Path) -> np.ndarray:
