@@ -19,6 +19,7 @@ testing. Labels may be for more frames than the video has, by up to two percent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -63,6 +64,11 @@ class Reader(base.Reader):
     counts: ClassVar = {"train": 128, "test": 6}
     unit = "recordings"
 
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        # All cameras of a sequence share a file of labels, and are read one after the other.
+        self._load_labels = lru_cache(maxsize=1)(load_mat)
+
     def items(self, split: str) -> list[str]:
         if split == "test":
             parent = self.folder("TS1", "mpi_inf_3dhp_test_set/TS1", "test/TS1").parent
@@ -83,7 +89,7 @@ class Reader(base.Reader):
 
     def _train(self, path: Path) -> Recording:
         folder, camera = path.parent.parent, int(path.stem.rpartition("_")[2])
-        labels = load_mat(folder / "annot.mat", "annot2", "annot3")
+        labels = self._load_labels(folder / "annot.mat", "annot2", "annot3")
         try:
             flat = np.asarray(labels["annot2"].ravel()[camera], np.float64).reshape(-1, 28, 2)
             deep = np.asarray(labels["annot3"].ravel()[camera], np.float64).reshape(-1, 28, 3)

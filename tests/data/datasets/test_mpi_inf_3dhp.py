@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import h5py
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from scipy.io import savemat
 
 from fastpose.data.clips import ClipStore
+from fastpose.data.datasets import mpi_inf_3dhp
+from fastpose.data.datasets.matlab import load_mat
 from fastpose.data.datasets.mpi_inf_3dhp import SKELETON
 from fastpose.data.datasets.pack import PackConfig, pack
 from fastpose.errors import UserError
@@ -70,7 +73,10 @@ def write_test_sequence(root: Path) -> None:
 def test_training_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(tmp_path / "m")
     trees.complete(monkeypatch, "mpi-inf-3dhp", {"train": 2})
+    read = Mock(side_effect=load_mat)
+    monkeypatch.setattr(mpi_inf_3dhp, "load_mat", read)
     pack("mpi-inf-3dhp", tmp_path / "m", tmp_path / "out")
+    assert read.call_count == 1  # for both cameras
     store = ClipStore.open(tmp_path / "out")
     assert [clip.view for clip in store.clips] == ["0", "4"]
     for clip in store.clips:
