@@ -1,9 +1,13 @@
-"""Checks of arguments that several operators share. Each names the argument, what was expected and
-what came, in one line."""
+"""Checks of arguments that several operators share.
+
+Each raises a TypeError or, for shapes, ranges and devices, a ValueError, which names the argument,
+what was expected and what came, in one line.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -19,9 +23,6 @@ def check_tensor(name: str, value: Any, shape: str | None, *, narrow: bool = Fal
     is any.
 
     float32 and float64; with `narrow` bfloat16 and float16 too.
-
-    Raises:
-        TypeError, ValueError: it is not.
     """
     if not isinstance(value, Tensor):
         expected = f"a tensor {shape}" if shape else "a tensor"
@@ -43,25 +44,31 @@ def check_tensor(name: str, value: Any, shape: str | None, *, narrow: bool = Fal
 
 
 def check_like(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
-    """That `value` has the type and device of `other`.
-
-    Raises:
-        TypeError, ValueError: it has not.
-    """
+    """That `value` has the type and device of `other`."""
     if value.dtype != other.dtype:
         raise TypeError(f"{name} must be {other.dtype} like {other_name}, got {value.dtype}")
-    if value.device != other.device:
+    check_device(name, value, other_name, other.device)
+
+
+def check_device(name: str, value: Tensor, other_name: str, device: torch.device) -> None:
+    """That `value` is on the device of the argument called `other_name`."""
+    if value.device != device:
         raise ValueError(
-            f"{name} must be on the device of {other_name} ({other.device}), got {value.device}"
+            f"{name} must be on the device of {other_name} ({device}), got {value.device}"
+        )
+
+
+def check_same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
+    """That `value` has the shape of `other`."""
+    if value.shape != other.shape:
+        raise ValueError(
+            f"{name} must have the shape of {other_name}, {tuple(other.shape)}, "
+            f"got {tuple(value.shape)}"
         )
 
 
 def check_size(size: Any) -> tuple[int, int]:
-    """(height, width) of a size given as a number or a pair.
-
-    Raises:
-        TypeError, ValueError: it is neither, or less than a pixel.
-    """
+    """(height, width) of a size given as a number or a pair."""
     sides: Any = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
     for side in sides:
         if isinstance(side, bool) or not isinstance(side, (int, torch.SymInt)):
@@ -72,11 +79,7 @@ def check_size(size: Any) -> tuple[int, int]:
 
 
 def check_numel(name: str, shape: tuple[int, ...]) -> None:
-    """That a tensor of that shape has fewer than 2^31 elements; `name` is to blame otherwise.
-
-    Raises:
-        ValueError: it has more.
-    """
+    """That a tensor of that shape has fewer than 2^31 elements; `name` is to blame otherwise."""
     if math.prod(shape) >= _MOST_ELEMENTS:
         raise ValueError(
             f"{name} gives a result of shape {shape}; expected fewer than 2^31 elements"
@@ -84,24 +87,27 @@ def check_numel(name: str, shape: tuple[int, ...]) -> None:
 
 
 def check_number(name: str, value: Any, least: float = 0.0, *, zero: bool = False) -> None:
-    """A finite number of at least `least`; 0 itself only with `zero`.
-
-    Raises:
-        TypeError, ValueError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    """A finite number of at least `least`; 0 itself only with `zero`."""
+    check_is_number(name, value)
     if not (least <= value < math.inf) or (value == 0 and not zero):
         bound = f"at least {least:g}" if least or zero else "greater than 0"
         raise ValueError(f"{name} must be finite and {bound}, got {value}")
 
 
-def check_result_type(dtype: Any) -> None:
-    """A type that images can have, or None.
+def check_is_number(name: str, value: Any) -> None:
+    """Any number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
 
-    Raises:
-        TypeError: it is another.
-    """
+
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """One of the given names."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def check_result_type(dtype: Any) -> None:
+    """A type that images can have, or None."""
     if dtype is not None and dtype not in DTYPES:
         raise TypeError(f"dtype must be one of {_NAMES}, got {dtype}")
 
@@ -113,11 +119,7 @@ def check_out(
     shape: tuple[int, ...],
     dtype: torch.dtype | None,
 ) -> None:
-    """That `out` can take a result of that shape; `like` is the argument whose device it shares.
-
-    Raises:
-        TypeError, ValueError: it cannot.
-    """
+    """That `out` can take a result of that shape; `like` is the argument whose device it shares."""
     if not isinstance(out, Tensor):
         raise TypeError(f"out must be a tensor, got {type(out).__name__}")
     if out.dtype not in DTYPES:
@@ -126,8 +128,7 @@ def check_out(
         raise TypeError(f"dtype is {dtype}, but out is {out.dtype}; give only one of the two")
     if tuple(out.shape) != shape:
         raise ValueError(f"out must have shape {shape}, got {tuple(out.shape)}")
-    if out.device != device:
-        raise ValueError(f"out must be on the device of {like} ({device}), got {out.device}")
+    check_device("out", out, like, device)
     if any(n > 1 and step == 0 for n, step in zip(out.shape, out.stride(), strict=True)):
         raise ValueError(f"out must not overlap itself, got strides {out.stride()}")
     if out.requires_grad and out.is_leaf and torch.is_grad_enabled():

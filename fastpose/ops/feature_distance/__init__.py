@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 
 from fastpose.ops import registry
-from fastpose.ops.checks import check_like, check_numel, check_tensor
+from fastpose.ops.checks import (
+    check_choice,
+    check_device,
+    check_is_number,
+    check_like,
+    check_numel,
+    check_same_shape,
+    check_tensor,
+)
 from fastpose.ops.feature_distance import reference
 from fastpose.ops.feature_distance.autograd import differentiate
 
@@ -150,10 +158,7 @@ def _check_layers(features: Any, targets: Any) -> None:
         if 0 in x.shape[1:]:
             raise ValueError(f"{name} must have channels and pixels, got shape {tuple(x.shape)}")
         check_numel(name, tuple(x.shape))
-        if x.device != first.device:
-            raise ValueError(
-                f"{name} must be on the device of features[0] ({first.device}), got {x.device}"
-            )
+        check_device(name, x, "features[0]", first.device)
         if x.shape[0] != first.shape[0]:
             raise ValueError(
                 f"{name} must have the batch of features[0] ({first.shape[0]}), got {x.shape[0]}"
@@ -164,10 +169,7 @@ def _check_layers(features: Any, targets: Any) -> None:
                 "expected float64 for all or none"
             )
         check_tensor(f"targets[{i}]", y, "(B, C, H, W)", narrow=True)
-        if y.shape != x.shape:
-            raise ValueError(
-                f"targets[{i}] must have the shape of {name} {tuple(x.shape)}, got {tuple(y.shape)}"
-            )
+        check_same_shape(f"targets[{i}]", y, name, x)
         check_like(f"targets[{i}]", y, name, x)
         if tracked and y.requires_grad:
             raise ValueError(
@@ -176,10 +178,8 @@ def _check_layers(features: Any, targets: Any) -> None:
 
 
 def _check_options(norm: Any, momentum: Any, update: Any, through_mean: Any) -> None:
-    if not isinstance(norm, str) or norm not in NORMS:
-        raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {norm!r}")
-    if isinstance(momentum, bool) or not isinstance(momentum, (int, float)):
-        raise TypeError(f"momentum must be a number, got {type(momentum).__name__}")
+    check_choice("norm", norm, NORMS)
+    check_is_number("momentum", momentum)
     if not 0 <= momentum <= 1:
         raise ValueError(f"momentum must be 0 to 1, got {momentum}")
     for name, value in (("update", update), ("through_mean", through_mean)):
@@ -195,10 +195,7 @@ def _check_mask(mask: Any, first: Tensor) -> None:
         expected = f"({first.shape[0]}, 1, H, W) with H and W of at least 1"
         raise ValueError(f"mask must have shape {expected}, got {tuple(mask.shape)}")
     check_numel("mask", tuple(mask.shape))
-    if mask.device != first.device:
-        raise ValueError(
-            f"mask must be on the device of features ({first.device}), got {mask.device}"
-        )
+    check_device("mask", mask, "features", first.device)
     if torch.is_grad_enabled() and mask.requires_grad:
         raise ValueError("mask requires grad, but gets none: detach it")
 
@@ -229,10 +226,7 @@ def _check_state(
         if not isinstance(value, Tensor) or (name == "started" and value.dtype != torch.bool):
             got = value.dtype if isinstance(value, Tensor) else type(value).__name__
             raise TypeError(f"{name} must be a bool tensor (), got {got}")
-        if value.device != device:
-            raise ValueError(
-                f"{name} must be on the device of features ({device}), got {value.device}"
-            )
+        check_device(name, value, "features", device)
         if name == "started" and value.ndim != 0:
             raise ValueError(f"{name} must have shape (), got {tuple(value.shape)}")
     if not running_mean.is_contiguous():

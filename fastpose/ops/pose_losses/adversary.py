@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fastpose.ops import registry
-from fastpose.ops.checks import check_like, check_numel, check_tensor
+from fastpose.ops.checks import check_is_number, check_like, check_numel, check_tensor
 from fastpose.ops.pose_losses import reference
 
 MOST_SCORES = 16
@@ -109,7 +109,6 @@ def _check_call(scores: Any, target: Any) -> None:
         check_tensor(f"scores[{i}]", each, None, narrow=True)
         check_like(f"scores[{i}]", each, "scores[0]", scores[0])
         check_numel(f"scores[{i}]", tuple(each.shape))
-    if isinstance(target, bool) or not isinstance(target, (int, float)):
-        raise TypeError(f"target must be a number, got {type(target).__name__}")
+    check_is_number("target", target)
     if not math.isfinite(target):
         raise ValueError(f"target must be finite, got {target}")

@@ -7,7 +7,14 @@ from typing import Any, Literal
 from torch import Tensor
 
 from fastpose.ops import registry
-from fastpose.ops.checks import check_like, check_number, check_numel, check_tensor
+from fastpose.ops.checks import (
+    check_choice,
+    check_like,
+    check_number,
+    check_numel,
+    check_same_shape,
+    check_tensor,
+)
 from fastpose.ops.pose_losses import reference
 
 FORMS = ("paper", "code")
@@ -95,8 +102,7 @@ def anchor_loss(
     check_tensor("a", a, "(B, M, 2)", narrow=True)
     check_tensor("b", b, "(B, M, 2)", narrow=True)
     check_like("b", b, "a", a)
-    if a.shape != b.shape:
-        raise ValueError(f"b must have the shape of a, {tuple(a.shape)}, got {tuple(b.shape)}")
+    check_same_shape("b", b, "a", a)
     check_numel("a", tuple(a.shape))
     run = ANCHOR if backend is None else ANCHOR.using(backend)
     return run(a, b, _is_code(form))
@@ -144,6 +150,5 @@ def boundary_loss(
 
 
 def _is_code(form: Any) -> bool:
-    if not isinstance(form, str) or form not in FORMS:
-        raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
+    check_choice("form", form, FORMS)
     return form == "code"

@@ -5,7 +5,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from fastpose.ops import registry
-from fastpose.ops.checks import check_like, check_number, check_numel, check_tensor
+from fastpose.ops.checks import (
+    check_like,
+    check_number,
+    check_numel,
+    check_same_shape,
+    check_tensor,
+)
 from fastpose.ops.pose_losses import reference
 
 
@@ -81,11 +87,7 @@ def gaussian_kl(
     check_tensor("mean", mean, "(B, D)", narrow=True)
     check_tensor("log_variance", log_variance, "(B, D)", narrow=True)
     check_like("log_variance", log_variance, "mean", mean)
-    if mean.shape != log_variance.shape:
-        raise ValueError(
-            f"log_variance must have the shape of mean, {tuple(mean.shape)}, "
-            f"got {tuple(log_variance.shape)}"
-        )
+    check_same_shape("log_variance", log_variance, "mean", mean)
     check_number("free_bits", free_bits, zero=True)
     check_numel("mean", tuple(mean.shape))
     run = OPERATOR if backend is None else OPERATOR.using(backend)

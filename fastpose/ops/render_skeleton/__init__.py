@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fastpose.ops import registry
 from fastpose.ops.checks import (
+    check_choice,
     check_number,
     check_numel,
     check_out,
@@ -140,8 +141,7 @@ def render_skeleton(
 def _check_call(points: Any, size: Any, sharpness: Any, profile: Any, eps: Any) -> tuple[int, int]:
     check_tensor("points", points, "(B, K, 2)")
     sides = check_size(size)
-    if not isinstance(profile, str) or profile not in PROFILES:
-        raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
+    check_choice("profile", profile, PROFILES)
     check_number("sharpness", sharpness)
     check_number("eps", eps, SMALLEST_EPS)
     return sides

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fastpose.ops import registry
-from fastpose.ops.checks import check_number, check_numel, check_tensor
+from fastpose.ops.checks import check_choice, check_number, check_numel, check_tensor
 from fastpose.ops.soft_argmax import reference
 
 MODES = ("marginal", "joint")
@@ -145,6 +145,5 @@ def _check_call(logits: Any, mode: Any, extent: Any) -> None:
         )
     if not isinstance(mode, str):
         raise TypeError(f"mode must be a string, got {type(mode).__name__}")
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    check_choice("mode", mode, MODES)
     check_number("extent", extent)

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from fastpose.ops import registry
-from fastpose.ops.checks import check_like, check_number, check_numel, check_tensor
+from fastpose.ops.checks import (
+    check_choice,
+    check_like,
+    check_number,
+    check_numel,
+    check_same_shape,
+    check_tensor,
+)
 from fastpose.ops.structural_similarity import reference
 
 WINDOWS = {"gaussian": reference.GAUSSIAN, "uniform": reference.UNIFORM}
@@ -123,10 +130,8 @@ def _check_call(x: Any, y: Any, window: Any, data_range: Any, covariance: Any) -
     check_tensor("x", x, "(B, C, H, W)", narrow=True)
     check_tensor("y", y, "(B, C, H, W)", narrow=True)
     check_like("y", y, "x", x)
-    if x.shape != y.shape:
-        raise ValueError(f"y must have the shape of x, {tuple(x.shape)}, got {tuple(y.shape)}")
-    if not isinstance(window, str) or window not in WINDOWS:
-        raise ValueError(f"window must be one of {', '.join(WINDOWS)}, got {window!r}")
+    check_same_shape("y", y, "x", x)
+    check_choice("window", window, WINDOWS)
     check_number("data_range", data_range, SMALLEST_RANGE)
     if covariance is not None and not isinstance(covariance, bool):
         raise TypeError(f"use_sample_covariance must be True, False or None, got {covariance!r}")
