@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from fastpose.ops.feature_distance import MOST_LAYERS, NORMS, reference
+from fastpose.ops.precision import wide_type
 from fastpose.ops.samples import Sample, generator
 from tests.cuda_on_cpu.kernels import (
     ELEMENTS,
@@ -107,7 +108,7 @@ class CudaOnCpu:
         update: bool,
         through_mean: bool,
     ) -> tuple[Tensor, Tensor]:
-        wide = reference.wide_type(features)
+        wide = wide_type(features[0].dtype)
         kernels, count = self._library(), len(features)
         results, around_results = guarded(1 + count, wide)
         layers = [
@@ -196,7 +197,7 @@ class Problem:
 
     def to(self, dtype: torch.dtype) -> Problem:
         """Features of that type, the rest of the type that sums are formed in."""
-        wide = torch.float64 if dtype == torch.float64 else torch.float32
+        wide = wide_type(dtype)
         changed = self.with_layers(lambda t: t.to(dtype))
         mask, mean = (None if t is None else t.to(wide) for t in (self.mask, self.running_mean))
         return replace(changed, mask=mask, running_mean=mean)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fastpose.ops.pose_losses import reference
 from fastpose.ops.pose_losses.adversary import MOST_SCORES
+from fastpose.ops.precision import wide_type
 from tests.cuda_on_cpu.kernels import (
     ELEMENTS,
     assert_untouched,
@@ -98,7 +99,7 @@ class CudaOnCpu:
         return scheduled("pose_losses", self.seed, self.removed_barrier)
 
     def _loss(self, arrays: Arrays, like: Tensor) -> Tensor:
-        value, whole = guarded(1, reference.wide_type(like))
+        value, whole = guarded(1, wide_type(like.dtype))
         call(self._library().loss, arrays, value)
         assert_untouched(whole, 1)
         return value.view(())
@@ -164,7 +165,7 @@ class CudaOnCpu:
     def _gaussian_kl(
         self, mean: Tensor, log_variance: Tensor, free_bits: float
     ) -> tuple[Tensor, Tensor]:
-        wide = reference.wide_type(mean)
+        wide = wide_type(mean.dtype)
         value, around_value = guarded(1, wide)
         coordinates, around = guarded(mean.shape[1] if free_bits > 0 else 0, wide)
         call(

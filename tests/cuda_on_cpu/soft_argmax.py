@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fastpose.ops.precision import wide_type
 from fastpose.ops.samples import Sample, generator
 from fastpose.ops.soft_argmax import reference
-from fastpose.ops.soft_argmax.reference import wide
 from tests.cuda_on_cpu.kernels import (
     ELEMENTS,
     Image,
@@ -81,7 +81,7 @@ class CudaOnCpu:
         if channels_last and not joint:
             kept = (batch, width + height, maps)
         sizes = [torch.Size(s) for s in ((batch, maps, 2), (batch, maps), kept)]
-        arrays = [guarded(size.numel(), wide(dtype)) for size in sizes]
+        arrays = [guarded(size.numel(), wide_type(dtype)) for size in sizes]
         results = Results(*[flat.data_ptr() for flat, _ in arrays])
         call(self._library().forward, _maps(logits, batch, maps, *options), results)
         for size, (_, whole) in zip(sizes, arrays, strict=True):
@@ -186,7 +186,7 @@ def random_maps(
 def gradients_for(problem: Problem, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Random gradients of points and confidence, in the type of the results."""
     maps = problem.logits.shape[:2]
-    source, dtype = generator(seed), reference.wide(problem.logits.dtype)
+    source, dtype = generator(seed), wide_type(problem.logits.dtype)
     points = torch.randn(*maps, 2, generator=source, dtype=torch.float64)
     return points.to(dtype), torch.randn(maps, generator=source, dtype=torch.float64).to(dtype)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fastpose.ops.precision import wide_type
 from fastpose.ops.structural_similarity.reference import SIDE
 from tests.cuda_on_cpu.kernels import (
     Image,
@@ -93,7 +94,7 @@ class CudaOnCpu:
         slopes = [_like(x, slope_of_x), _like(y, slope_of_y)]
         count = kernels.scratch_numbers(ctypes.byref(pair))
         scratch, around_scratch = guarded(count, torch.float64)
-        wide = torch.float64 if x.dtype == torch.float64 else torch.float32
+        wide = wide_type(x.dtype)
         values, around = guarded(x.shape[0], wide)
         both = Slopes(*(_image(s) for s, _ in slopes))
         call(kernels.forward, pair, both, float(_windows(x.shape, window)), scratch, values)

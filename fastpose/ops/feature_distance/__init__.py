@@ -20,13 +20,14 @@ from fastpose.ops.checks import (
 )
 from fastpose.ops.feature_distance import reference
 from fastpose.ops.feature_distance.autograd import differentiate
+from fastpose.ops.precision import wide_type
 
 NORMS = {"l2": reference.L2, "l1": reference.L1}
 MOST_LAYERS = 32
 
 
 def _fake(features: list[Tensor], *_: Any) -> tuple[Tensor, Tensor]:
-    wide = reference.wide_type(features)
+    wide = wide_type(features[0].dtype)
     like = features[0]
     return like.new_empty((), dtype=wide), like.new_empty(len(features), dtype=wide)
 
@@ -106,7 +107,7 @@ def feature_distance(
         TypeError, ValueError: an argument of the wrong kind, shape, range or device, by name.
     """
     _check_layers(features, targets)
-    wide = reference.wide_type(list(features))
+    wide = wide_type(features[0].dtype)
     _check_options(norm, momentum, update, through_mean)
     _check_mask(mask, features[0])
     _check_state(running_mean, started, update, features, wide)

@@ -26,13 +26,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fastpose.ops.precision import wide_type
+
 L2, L1 = 0, 1
 EPS = 1e-8  # added to a running mean
-
-
-def wide_type(features: list[Tensor]) -> torch.dtype:
-    """What sums are formed in: float64 for float64, else float32."""
-    return torch.float64 if features[0].dtype == torch.float64 else torch.float32
 
 
 def weight_for(mask: Tensor | None, feature: Tensor) -> Tensor | float:
@@ -55,7 +52,7 @@ def forward(
     through_mean: bool,
 ) -> tuple[Tensor, Tensor]:
     """(loss, scale of each layer); fills those `gradients` that are not empty."""
-    wide = wide_type(features)
+    wide = wide_type(features[0].dtype)
     means, slopes = [], []
     for x, y in zip(features, targets, strict=True):
         difference = x.to(wide) - y.to(wide)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fastpose.ops.feature_distance import reference
 from fastpose.ops.feature_distance import triton_kernels as kernels
+from fastpose.ops.precision import wide_type
 from fastpose.ops.triton import FOUR_WARPS, on_device_of
 
 CHUNK = 16384
@@ -52,7 +53,7 @@ def forward(
     One launch for each layer, one more for its weights, and one that adds up.
     """
     like, layers = features[0], len(features)
-    wide = reference.wide_type(features)
+    wide = wide_type(like.dtype)
     loss, scale = like.new_zeros((), dtype=wide), like.new_ones(layers, dtype=wide)
     with on_device_of("features[0]", like):
         if like.shape[0] == 0:

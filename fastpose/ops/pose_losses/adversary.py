@@ -12,12 +12,13 @@ from torch import Tensor
 from fastpose.ops import registry
 from fastpose.ops.checks import check_is_number, check_like, check_numel, check_tensor
 from fastpose.ops.pose_losses import reference
+from fastpose.ops.precision import wide_type
 
 MOST_SCORES = 16
 
 
 def _fake(scores: list[Tensor], target: float) -> Tensor:
-    return scores[0].new_empty((), dtype=reference.wide_type(scores[0]))
+    return scores[0].new_empty((), dtype=wide_type(scores[0].dtype))
 
 
 def _fake_backward(grad_output: Tensor, scores: list[Tensor], target: float) -> list[Tensor]:

@@ -13,10 +13,11 @@ from fastpose.ops.checks import (
     check_tensor,
 )
 from fastpose.ops.pose_losses import reference
+from fastpose.ops.precision import wide_type
 
 
 def _fake(mean: Tensor, log_variance: Tensor, free_bits: float) -> tuple[Tensor, Tensor]:
-    wide = reference.wide_type(mean)
+    wide = wide_type(mean.dtype)
     coordinates = mean.shape[1] if free_bits > 0 else 0
     return mean.new_empty((), dtype=wide), mean.new_empty(coordinates, dtype=wide)
 

@@ -8,17 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fastpose.ops.precision import wide_type
+
 COMPONENTS = 3  # of homogeneous coordinates, over which the code form takes means
-
-
-def wide_type(tensor: Tensor) -> torch.dtype:
-    """What a tensor of that type is computed in; also the type of losses."""
-    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 
 
 def _wide(tensor: Tensor) -> Tensor:
     """The numbers to compute with, in the order in which they are added up whatever the strides."""
-    return tensor.to(wide_type(tensor)).contiguous()
+    return tensor.to(wide_type(tensor.dtype)).contiguous()
 
 
 def _as(tensor: Tensor, gradient: Tensor) -> Tensor:
@@ -77,7 +74,7 @@ def divergence_forward(
     mean: Tensor, log_variance: Tensor, free_bits: float
 ) -> tuple[Tensor, Tensor]:
     """The divergence and, with free bits, the mean over the batch of each coordinate's, (D,)."""
-    wide = wide_type(mean)
+    wide = wide_type(mean.dtype)
     mu, log_sigma2 = _wide(mean), _wide(log_variance)
     each = 0.5 * (mu.square() + (log_sigma2.expm1() - log_sigma2))
     coordinates = each.sum(0) / max(mean.shape[0], 1)

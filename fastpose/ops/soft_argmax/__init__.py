@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fastpose.ops import registry
 from fastpose.ops.checks import check_choice, check_number, check_numel, check_tensor
+from fastpose.ops.precision import wide_type
 from fastpose.ops.soft_argmax import reference
 
 MODES = ("marginal", "joint")
@@ -32,7 +33,7 @@ def _fake(
     shape = (batch, joints, 6 if joint else width + height)
     if channels_last and not joint:
         shape = (batch, width + height, joints)
-    result = reference.wide(dtype)
+    result = wide_type(dtype)
     return (
         logits.new_empty((batch, joints, 2), dtype=result),
         logits.new_empty((batch, joints), dtype=result),

@@ -12,10 +12,7 @@ largest weight, x, y, and the column and the row of the first of the largest log
 import torch
 from torch import Tensor
 
-
-def wide(dtype: torch.dtype) -> torch.dtype:
-    """The type that logits of type `dtype` are computed in, and that results have."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
+from fastpose.ops.precision import wide_type
 
 
 def grid(size: int, extent: float, like: Tensor) -> Tensor:
@@ -33,7 +30,7 @@ def forward(
     dtype: torch.dtype,
     channels_last: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    maps = logits.to(wide(dtype))
+    maps = logits.to(wide_type(dtype))
     if joint:
         flat = maps.flatten(2).softmax(-1)
         across, down = flat.view_as(maps).sum(-2), flat.view_as(maps).sum(-1)

@@ -9,8 +9,8 @@ import torch
 import triton
 from torch import Tensor
 
+from fastpose.ops.precision import wide_type
 from fastpose.ops.soft_argmax import triton_kernels as kernels
-from fastpose.ops.soft_argmax.reference import wide
 from fastpose.ops.triton import FOUR_WARPS, on_device_of
 
 NUMBERS = 1024  # of a tile at most
@@ -42,9 +42,9 @@ def forward(
     shape = (batch, maps, kernels.NUMBERS.value if joint else width + height)
     if channels_last and not joint:
         shape = (batch, width + height, maps)
-    points = logits.new_empty((batch, maps, 2), dtype=wide(dtype))
-    confidence = logits.new_empty((batch, maps), dtype=wide(dtype))
-    kept = logits.new_empty(shape, dtype=wide(dtype))
+    points = logits.new_empty((batch, maps, 2), dtype=wide_type(dtype))
+    confidence = logits.new_empty((batch, maps), dtype=wide_type(dtype))
+    kept = logits.new_empty(shape, dtype=wide_type(dtype))
     with on_device_of("logits", logits):
         if batch * maps == 0:
             return points, confidence, kept

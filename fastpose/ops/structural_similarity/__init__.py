@@ -16,6 +16,7 @@ from fastpose.ops.checks import (
     check_same_shape,
     check_tensor,
 )
+from fastpose.ops.precision import wide_type
 from fastpose.ops.structural_similarity import reference
 
 WINDOWS = {"gaussian": reference.GAUSSIAN, "uniform": reference.UNIFORM}
@@ -31,7 +32,7 @@ def _fake(
     slope_of_x: bool,
     slope_of_y: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    dtype = wide_type(x.dtype)
     return (
         x.new_empty(x.shape[0], dtype=dtype),
         torch.empty_like(x) if slope_of_x else x.new_empty(0),

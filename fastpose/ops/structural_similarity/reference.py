@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fastpose.ops.precision import wide_type
+
 GAUSSIAN, UNIFORM = 0, 1
 SIDE = {GAUSSIAN: 11, UNIFORM: 7}
 SIGMA = 1.5
@@ -60,7 +62,7 @@ def forward(
 
     The slopes are of the type of the images and empty where they are not asked for.
     """
-    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    dtype = wide_type(x.dtype)
     a, b = x.to(dtype), y.to(dtype)
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     pixels = SIDE[window] ** 2

@@ -12,6 +12,7 @@ import torch
 import triton
 from torch import Tensor
 
+from fastpose.ops.precision import wide_type
 from fastpose.ops.structural_similarity import reference
 from fastpose.ops.structural_similarity import triton_kernels as kernels
 from fastpose.ops.triton import FOUR_WARPS, on_device_of
@@ -34,7 +35,7 @@ def forward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The similarity (B,) and slopes as large as the images where they are asked for."""
     batch, channels, height, width = x.shape
-    wide = torch.float64 if x.dtype == torch.float64 else torch.float32
+    wide = wide_type(x.dtype)
     values = x.new_empty(batch, dtype=wide)
     slope_x = torch.empty_like(x) if slope_of_x else x.new_empty(0)
     slope_y = torch.empty_like(y) if slope_of_y else y.new_empty(0)

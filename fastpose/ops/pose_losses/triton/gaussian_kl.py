@@ -8,8 +8,8 @@ from __future__ import annotations
 import triton
 from torch import Tensor
 
-from fastpose.ops.pose_losses import reference
 from fastpose.ops.pose_losses import triton_kernels as kernels
+from fastpose.ops.precision import wide_type
 from fastpose.ops.triton import FOUR_WARPS, on_device_of
 
 ROWS, BLOCK = 32, 64  # of a tile
@@ -17,7 +17,7 @@ ROWS, BLOCK = 32, 64  # of a tile
 
 def forward(mean: Tensor, log_variance: Tensor, free_bits: float) -> tuple[Tensor, Tensor]:
     """The divergence and, with free bits, the mean over the batch of each coordinate's, (D,)."""
-    (batch, size), wide = mean.shape, reference.wide_type(mean)
+    (batch, size), wide = mean.shape, wide_type(mean.dtype)
     coordinates = size if free_bits > 0 else 0
     with on_device_of("mean", mean):
         if batch == 0:

@@ -11,8 +11,8 @@ import torch
 import triton
 from torch import Tensor
 
-from fastpose.ops.pose_losses import reference
 from fastpose.ops.pose_losses import triton_kernels as kernels
+from fastpose.ops.precision import wide_type
 from fastpose.ops.triton import FOUR_WARPS
 
 BLOCK = 1024
@@ -27,7 +27,7 @@ def loss_of(
     b: Tensor | None = None,
 ) -> Tensor:
     """The sum over arrays of the sum of their numbers' terms, divided by what belongs to each."""
-    loss = arrays[0].new_empty((), dtype=reference.wide_type(arrays[0]))
+    loss = arrays[0].new_empty((), dtype=wide_type(arrays[0].dtype))
     total = arrays[0].new_empty((), dtype=torch.float64)
     last = len(arrays) - 1
     for i, (array, denominator) in enumerate(zip(arrays, denominators, strict=True)):
