@@ -1,6 +1,6 @@
 """A training step of KeypointGAN from plain PyTorch to ours, one rung at a time.
 
-    python -m benchmarks.training.ladder --out FILE.json [--recipe keypointgan] [--batch N]
+    python -m benchmarks.training.ladder --out FILE.json [--recipe NAME] [--batch N] [--compile]
 
 First both ends train some steps from the same weights on the same batches in float64 and must give
 the same losses (see `compare`). Then every rung takes a step in each round, in random order, so
@@ -47,6 +47,7 @@ class Ladder:
         recipe, batch, device: what trains, how many pictures a step, where.
         dtype: of weights and pictures.
         rate: factor on the learning rates.
+        compile: add rungs of networks by torch.compile, which takes minutes.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Ladder:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         rate: float = 1.0,
+        compile: bool = False,
     ) -> None:
         stage = next(s for s in recipe.stages if s.name == "main")
         phases = tuple(
@@ -63,7 +65,7 @@ class Ladder:
             for p in stage.phases
         )
         self.stage = replace(stage, batch_size=batch, phases=phases)
-        self.recipe, self.device, self.dtype = recipe, device, dtype
+        self.recipe, self.device, self.dtype, self.compile = recipe, device, dtype, compile
         torch.manual_seed(recipe.seed)
         with warnings.catch_warnings():  # that its features are random: they cost the same
             warnings.simplefilter("ignore")
@@ -104,7 +106,7 @@ class Ladder:
 
         return step
 
-    def ours(self, precision: str, cuda_graph: str = OFF) -> Step:
+    def ours(self, precision: str, cuda_graph: str = OFF, *, compile: bool = False) -> Step:
         """The step of `fastpose train`."""
         state = TrainState(
             copy.deepcopy(self.model),
@@ -114,6 +116,7 @@ class Ladder:
             seed=0,
             device=self.device,
             cuda_graph=cuda_graph,
+            compile=compile,
         )
         stage, steps = state.enter_stage(), Stepper(state, print)
         return lambda batch: steps.take(stage, 0, batch).read()
@@ -156,6 +159,9 @@ class Ladder:
         }
         if self.device.type == "cuda":
             found["fastpose train, one graph"] = self.ours("bfloat16", ON)
+        if self.compile:
+            found["fastpose train, compiled"] = self.ours("bfloat16", compile=True)
+            found["fastpose train, float32, compiled"] = self.ours("float32", compile=True)
         return found
 
 
@@ -224,6 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, help="images a step; the recipe's without")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=50, help="of the comparison of losses")
+    parser.add_argument("--compile", action="store_true", help="rungs of compiled networks too")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     chosen = parser.parse_args(arguments)
     try:
@@ -235,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if recipe.model.motion_weight:
         parser.error(f"--recipe {chosen.recipe}: its loss is weighted, the paper's is not")
     batch = chosen.batch or next(s.batch_size for s in recipe.stages if s.name == "main")
-    ladder = Ladder(recipe, batch, torch.device(chosen.device))
+    ladder = Ladder(recipe, batch, torch.device(chosen.device), compile=chosen.compile)
     losses = compare(recipe, batch, torch.device(chosen.device), chosen.steps)
     report = {
         "machine": machine(),

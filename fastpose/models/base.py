@@ -17,11 +17,14 @@ class PoseModel(nn.Module):
         skeleton: the K joints that it detects.
         image_size: side S of its pictures.
         needs_still_background: whether the frames of a pair must share theirs.
+        networks: modules that the losses call as a whole and that together hold all that is
+            trained, by name; what ``torch.compile`` may replace.
     """
 
     skeleton: Skeleton
     image_size: int
     needs_still_background = False
+    networks: tuple[str, ...]
 
     def inference_module(self) -> nn.Module:
         """What is exported: uint8 (B, 3, S, S) to pixels (B, K, 2) and confidence (B, K)."""

@@ -121,6 +121,8 @@ class KeypointGAN(PoseModel):
         for_training: build what only losses need (discriminator, decoder's feature network).
     """
 
+    networks = ("translator", "regressor", "decoder", "discriminator")
+
     def __init__(
         self, config: KeypointGANConfig, skeleton: Skeleton, *, for_training: bool = True
     ) -> None:

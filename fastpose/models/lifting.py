@@ -81,6 +81,7 @@ class Lifter(nn.Module):
     """
 
     needs_still_background = False
+    networks = ("",)  # itself
 
     def __init__(
         self, config: LiftingConfig, skeleton: Skeleton, *, for_training: bool = True

@@ -129,6 +129,7 @@ class ShapeTemplates(PoseModel):
     covariances: Tensor
     pairs: Tensor
     needs_still_background = True
+    networks = ("detector.regressor", "detector.motion", "translator")
 
     def __init__(
         self, config: ShapeTemplatesConfig, skeleton: Skeleton, *, for_training: bool = True

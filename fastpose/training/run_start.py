@@ -221,6 +221,7 @@ def make_state(
         world=world,
         batch_norm=recipe.batch_norm,
         cuda_graph=recipe.cuda_graph,
+        compile=recipe.compile,
     )
 
 

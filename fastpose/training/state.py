@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fastpose.errors import UserError, nearest
 from fastpose.training.batches import SOURCES, RngStates, initial_rng_states, stage_at
+from fastpose.training.compiled import compile_networks
 from fastpose.training.ema import Ema
 from fastpose.training.metrics import MetricSums
 from fastpose.training.phases import OFF, ON, SYNCHRONISED, OptimizerConfig, Phase, Stage
@@ -87,11 +88,11 @@ class TrainState:
         seed: of the generators that draw batches.
         device: where to train.
         world: the processes that train it together.
-        batch_norm, cuda_graph: see ``fastpose.recipes.base.Recipe``.
+        batch_norm, cuda_graph, compile: see ``fastpose.recipes.base.Recipe``.
 
     Raises:
         UserError: a stage does not fit the model, or the processes; ``cuda_graph`` is "on" where
-            there can be none.
+            there can be none; nothing can be compiled here.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class TrainState:
         world: World = SINGLE,
         batch_norm: str = SYNCHRONISED,
         cuda_graph: str = OFF,
+        compile: bool = False,
     ) -> None:
         check_stages(model, stages, world.processes)
         self.device, self.cuda_graph = torch.device(device), cuda_graph
@@ -119,6 +121,8 @@ class TrainState:
         self.world = world
         self._local_statistics = attach(self.model, world, batch_norm=batch_norm)
         self.ema = Ema(self.model, ema_decay)
+        if compile:
+            compile_networks(self.model, self.device)
         self.step = 0
         self.rng_states: RngStates = initial_rng_states(seed)
         self.metrics = MetricSums()

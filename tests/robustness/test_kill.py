@@ -22,7 +22,7 @@ KILLS = count(10, 30)
 OPTIONS = {"checkpoint_every": 2, "log_every": 3, "keep": 2}
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 100.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = count(100, 300)) -> None:
     """Look again and again; the limit is for machines that are busy with other things."""
     deadline = time.monotonic() + seconds
     while not condition():

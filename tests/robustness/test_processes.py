@@ -25,7 +25,7 @@ from tests.robustness.test_kill import wait_for
 from tests.training.ranks import ended, start_ranks, train_small
 from tests.training.small_run import make_clips, make_prior
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(count(240, 600))
 LONG = ("stages.main.steps=9999", "log_every=1", "sheet_every=0", "precision=float32")
 SECONDS = 10.0  # within which all have ended
 

@@ -19,6 +19,7 @@ from tests.robustness.counts import count
 from tests.robustness.test_kill import wait_for
 from tests.training.tiny import STAGES, RandomFrames, differing, tiny_run
 
+pytestmark = pytest.mark.timeout(240)
 LONG = {"checkpoint_every": 0, "log_every": 1}
 
 

@@ -43,7 +43,9 @@ def inputs() -> Answers:
     }
 
 
-def batch_norm(across: Across, dtype: torch.dtype = torch.float64) -> Answers:
+def batch_norm(
+    across: Across, dtype: torch.dtype = torch.float64, *, compile: bool = False
+) -> Answers:
     """Two steps of a normalisation with weights: results, gradients, running statistics."""
     given, layer = inputs(), BatchNorm2d(4).double()
     layer.across = across
@@ -52,6 +54,8 @@ def batch_norm(across: Across, dtype: torch.dtype = torch.float64) -> Answers:
         layer.weight.copy_(torch.tensor([0.5, 1.0, -2.0, 3.0]))
         layer.bias.copy_(torch.tensor([1.0, 0.0, -1.0, 2.0]))
     layer.to(torch.promote_types(dtype, torch.float32))
+    if compile:
+        layer.compile(backend="aot_eager")
     for _ in range(2):
         x = given["pictures"][share].to(dtype).requires_grad_()
         y = layer(x)
@@ -145,6 +149,7 @@ def ask(folder: Path) -> None:
         answers = {
             "norm": batch_norm(across),
             "norm16": batch_norm(across, torch.bfloat16),
+            "compiled": batch_norm(across, compile=True),
             "pool": pool(across),
             "loss": perceptual(across),
             "average": averages(across),
@@ -167,6 +172,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> list[Answers]:
     [
         ("norm", batch_norm, 1e-10),
         ("norm16", lambda across: batch_norm(across, torch.bfloat16), 2e-2),
+        ("compiled", batch_norm, 1e-10),
         ("pool", pool, 0.0),
         ("loss", perceptual, 1e-6),
     ],

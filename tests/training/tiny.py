@@ -36,6 +36,8 @@ CONFIG = {"recipe": {"name": "tiny", "width": 4}, "skeleton": SKELETON.to_dict()
 class TinyModel(nn.Module):
     """Keeps the contract of the models: two adversaries, batch statistics, a pool, random draws."""
 
+    networks = ("encoder", "head", "critic")
+
     def __init__(self, width: int = 4) -> None:
         super().__init__()
         self.skeleton, self.image_size = SKELETON, SIZE
@@ -108,10 +110,12 @@ STAGES = (
 )
 
 
-def make_state(seed: int = 0, *, width: int = 4, ema_decay: float = 0.9) -> TrainState:
+def make_state(
+    seed: int = 0, *, width: int = 4, ema_decay: float = 0.9, compile: bool = False
+) -> TrainState:
     """A fresh state; torch's generator is seeded as a run does."""
     torch.manual_seed(seed)
-    return TrainState(TinyModel(width), STAGES, ema_decay=ema_decay, seed=seed)
+    return TrainState(TinyModel(width), STAGES, ema_decay=ema_decay, seed=seed, compile=compile)
 
 
 def in_main_stage() -> tuple[TrainState, Stage]:
