@@ -90,7 +90,7 @@ def random_baby_clothes(rng: np.random.Generator) -> Appearance:
         canvas(part, skin if bare else cloth)
         if not bare:
             canvas(part, second, pattern(canvas))
-            canvas(part, 0.7 * cloth, (canvas.aside < 0.06) & (canvas.v > -1))  # buttons
+            canvas(part, 0.7 * cloth, canvas.aside < 0.06)  # buttons
     canvas("hips", _WHITE if bare else cloth)
     canvas("abdomen", _WHITE if bare else cloth, canvas.v < 0.35)
     sleeve = 0.0 if bare else float(rng.choice([0.3, 0.55, 0.95]))
@@ -133,9 +133,9 @@ def random_pattern(rng: np.random.Generator) -> Pattern:
         if style == "plain":
             return _nowhere(canvas)
         if style == "across":
-            return (rows > width) & (canvas.aside > -1)
+            return rows > width
         if style == "along":
-            return (columns > width) & (canvas.v > -1)
+            return columns > width
         if style == "checks":
             return (rows > 0) ^ (columns > 0)
         return rows + columns > 1.1
@@ -154,7 +154,7 @@ def _front(canvas: Canvas, rng: np.random.Generator, top: np.ndarray, second: np
     elif style == 2:  # an open jacket
         for part in ("abdomen", "chest"):
             canvas(part, second, canvas.aside < 0.28)
-    canvas("chest", 0.6 * top, (canvas.aside < 0.8 * (canvas.v - 0.72)) & (canvas.aside < 1))
+    canvas("chest", 0.6 * top, canvas.aside < 0.8 * (canvas.v - 0.72))
 
 
 def _hand(canvas: Canvas, side: str, skin: np.ndarray) -> None:
