@@ -250,7 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "recipe": recipe.name,
         "batch": batch,
         "image_size": recipe.model.image_size,
-        "command": "python -m benchmarks.training.ladder " + " ".join(sys.argv[1:]),
+        "command": f"python -m benchmarks.training.ladder --recipe {recipe.name} --batch {batch} "
+        f"--rounds {chosen.rounds} --steps {chosen.steps}",  # without the path of a file
         "losses": losses,
         "rungs": measure(ladder, chosen.rounds),
     }
