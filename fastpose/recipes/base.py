@@ -17,6 +17,7 @@ from fastpose.errors import UserError, nearest
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
 from fastpose.models.lifting import Lifter, LiftingConfig
 from fastpose.models.shape_templates import ShapeTemplates, ShapeTemplatesConfig
+from fastpose.models.supervised import Supervised, SupervisedConfig
 from fastpose.skeletons import Skeleton, get_skeleton
 from fastpose.structures import convert, from_dict
 from fastpose.training.phases import (
@@ -29,12 +30,13 @@ from fastpose.training.phases import (
     Stage,
 )
 
-ModelConfig = KeypointGANConfig | ShapeTemplatesConfig | LiftingConfig
-# The published systems by the name under which a recipe is written down.
+ModelConfig = KeypointGANConfig | ShapeTemplatesConfig | LiftingConfig | SupervisedConfig
+# The systems by the name under which a recipe is written down.
 SYSTEMS: dict[str, tuple[type[ModelConfig], type[nn.Module]]] = {
     "keypointgan": (KeypointGANConfig, KeypointGAN),
     "shape-templates": (ShapeTemplatesConfig, ShapeTemplates),
     "lifting": (LiftingConfig, Lifter),
+    "supervised": (SupervisedConfig, Supervised),
 }
 
 
@@ -167,7 +169,7 @@ class Recipe:
     @property
     def needs_clips(self) -> bool:
         """Whether a stage looks at clips."""
-        return bool(self.needs & {"frames", "labelled", "detected"})
+        return bool(self.needs & {"frames", "keypoints", "labelled", "detected"})
 
     @property
     def files(self) -> dict[str, str]:

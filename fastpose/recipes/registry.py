@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from fastpose.errors import lookup
-from fastpose.recipes import keypointgan, lifting, shape_templates
+from fastpose.recipes import keypointgan, lifting, shape_templates, supervised
 from fastpose.recipes.base import Recipe
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for recipe in (*keypointgan.RECIPES, *shape_templates.RECIPES, *lifting.RECIPES)
+    for recipe in (
+        *keypointgan.RECIPES,
+        *shape_templates.RECIPES,
+        *lifting.RECIPES,
+        *supervised.RECIPES,
+    )
 }
 
 

@@ -1,32 +1,39 @@
-"""One random similarity for both frames of a pair."""
+"""One random similarity for both frames of a pair, or for a frame and its labels."""
 
 from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from fastpose.nn.across import ALONE, Across
 from fastpose.recipes.base import Augmentation
 
 
-def augment_pairs(
-    target: torch.Tensor,
-    other: torch.Tensor,
+def augment(
+    batch: MutableMapping[str, Tensor],
     config: Augmentation,
     rng: np.random.Generator,
     across: Across = ALONE,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Flip, scale, shift and rotate each pair of pictures alike, replicating their borders.
+    mirror: Sequence[int] = (),
+) -> None:
+    """Flip, scale, shift and rotate all that a batch shows of a frame alike, borders replicated.
 
     Args:
-        target, other: (B, 3, S, S) float.
+        batch: ``target`` and, of pairs, ``other`` (B, 3, S, S) float, changed to channels-last;
+            of labelled frames ``points`` (B, K, 2), normalised, and ``known`` (B, K), whose joints
+            change sides with a flip.
         config: how much.
         rng: the only source of randomness.
         across: the processes that share the batch; each draws for all of it.
+        mirror: for each joint of ``points`` the one on the other side.
     """
     if config == Augmentation():
-        return target, other
+        return
+    target = batch["target"]
     count = len(target) * across.processes
     scale = np.exp(rng.normal(0.0, config.scale, count))
     side = np.where(rng.random(count) < 0.5, -1.0, 1.0) if config.flip else np.ones(count)
@@ -35,13 +42,26 @@ def augment_pairs(
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     matrix = np.stack([cos * side, -sin, shift[:, 0], sin * side, cos, shift[:, 1]], axis=-1)
     mine = matrix.reshape(count, 2, 3)[across.share(count)]
-    theta = torch.from_numpy(mine.astype(np.float32))
-    if target.is_cuda:  # only from pinned memory is a copy begun and not waited for
-        theta = theta.pin_memory()
-    theta = theta.to(target.device, non_blocking=True)
+    # From where in the old picture a place of the new one comes.
+    theta = _to(mine.astype(np.float32), target)
     grid = F.affine_grid(theta, list(target.shape), align_corners=True)
+    for name in ("target", "other"):
+        if name in batch:
+            images = F.grid_sample(batch[name], grid, padding_mode="border", align_corners=True)
+            batch[name] = images.contiguous(memory_format=torch.channels_last)
+    if "points" in batch:
+        points, known = batch["points"], batch["known"]
+        flipped = _to((side < 0.0)[across.share(count)], target)
+        other_side = _to(np.array(mirror), target)
+        points = torch.where(flipped[:, None, None], points[:, other_side], points)
+        batch["known"] = torch.where(flipped[:, None], known[:, other_side], known)
+        back = _to(np.linalg.inv(mine[:, :, :2]).astype(np.float32), target)
+        batch["points"] = (points - theta[:, None, :, 2]) @ back.mT
 
-    def warp(images: torch.Tensor) -> torch.Tensor:
-        return F.grid_sample(images, grid, padding_mode="border", align_corners=True)
 
-    return warp(target), warp(other)
+def _to(values: np.ndarray, like: Tensor) -> Tensor:
+    """On the device of ``like``, without waiting for it."""
+    tensor = torch.from_numpy(values)
+    if like.is_cuda:  # only from pinned memory is a copy begun and not waited for
+        tensor = tensor.pin_memory()
+    return tensor.to(like.device, non_blocking=True)

@@ -16,15 +16,16 @@ from torch import Tensor
 from fastpose.errors import UserError
 from fastpose.nn.across import ALONE, Across
 from fastpose.recipes.base import Augmentation
-from fastpose.training.augment import augment_pairs
+from fastpose.training.augment import augment
 from fastpose.training.phases import Stage
 
 RngStates = dict[str, dict[str, Any]]
 # What a stage may need. The last three are 2D joints with their positions in space: of the prior's
 # poses, of labelled clips, and of labelled clips with a detector's 2D joints.
 BODIES = ("bodies", "labelled", "detected")
-SOURCES = ("frames", "poses", *BODIES)
-GENERATORS = (*SOURCES, "augmentation")
+DRAWN = ("frames", "poses", *BODIES)  # each with a generator of its own
+SOURCES = (*DRAWN, "keypoints")  # frames with their labels, drawn with the generator of frames
+GENERATORS = (*DRAWN, "augmentation")
 NO_AUGMENTATION = Augmentation()
 _LOOK = 1.0  # seconds between looks at whether the thread that draws is still there
 
@@ -38,6 +39,21 @@ class FrameSource(Protocol):
         """Target and other (B,S,S,3) uint8 and the target's (B,2) clip and frame index.
 
         ``batch`` pairs are drawn; of those only the rows of ``share`` need be read, and are given.
+        """
+        ...
+
+
+class KeypointSource(Protocol):
+    """Draws frames with their labels; see ``fastpose.data.labelled_frames``."""
+
+    mirror: tuple[int, ...]
+
+    def sample(
+        self, batch: int, rng: np.random.Generator, share: slice = ..., /
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Frames (B,S,S,3) uint8, points (B,K,2) float32, which are known (B,K), clip and frame.
+
+        ``batch`` frames are drawn, as by a :class:`FrameSource`.
         """
         ...
 
@@ -67,6 +83,7 @@ class Sources:
     bodies: BodySource | None = None
     labelled: BodySource | None = None
     detected: BodySource | None = None
+    keypoints: KeypointSource | None = None
     augmentation: Augmentation = NO_AUGMENTATION
 
 
@@ -115,7 +132,8 @@ def draw(
     generators: Mapping[str, np.random.Generator],
     across: Across = ALONE,
 ) -> dict[str, np.ndarray]:
-    """One batch of ``stage``: ``target``, ``other``, ``ids``, ``poses``, ``points``, ``positions``.
+    """One batch of ``stage``, as it needs them: ``target``, ``other``, ``ids``, ``poses``,
+    ``points``, ``known``, ``positions``.
 
     Every process draws the whole batch from the same generators, and takes its share.
     """
@@ -125,6 +143,10 @@ def draw(
         assert sources.frames is not None
         target, other, ids = sources.frames.sample(stage.batch_size, generators["frames"], share)
         arrays.update(target=target, other=other, ids=ids)
+    if "keypoints" in stage.needs:
+        assert sources.keypoints is not None
+        drawn = sources.keypoints.sample(stage.batch_size, generators["frames"], share)
+        arrays.update(zip(("target", "points", "known", "ids"), drawn, strict=True))
     if "poses" in stage.needs:
         assert sources.poses is not None
         arrays["poses"] = sources.poses.sample(stage.batch_size, generators["poses"])[share]
@@ -172,7 +194,7 @@ class BatchStream:
             raise
         except BaseException as error:  # SystemExit would end the main thread as if all was well
             raise _worker_died(type(error).__name__) from error
-        states = {name: dict(self._generators[name].bit_generator.state) for name in SOURCES}
+        states = {name: dict(self._generators[name].bit_generator.state) for name in DRAWN}
         return Prepared(arrays, states)
 
     def _submit(self) -> Future[Prepared] | None:
@@ -228,9 +250,10 @@ def to_batch(
     augmentation: Augmentation = NO_AUGMENTATION,
     rng: np.random.Generator | None = None,
     across: Across = ALONE,
+    mirror: Sequence[int] = (),
 ) -> dict[str, Tensor]:
     """What a model is given: ``target`` and ``other`` (B,3,S,S) in [-1, 1], ``poses`` (B,K,2),
-    ``points`` (B,K,2) and ``positions`` (B,K,3), as the stage needs them.
+    ``points`` (B,K,2), ``known`` (B,K) and ``positions`` (B,K,3), as the stage needs them.
 
     Args:
         arrays: see :func:`draw`.
@@ -238,15 +261,13 @@ def to_batch(
         augmentation: of the pictures, drawn with ``rng``; none without ``rng``.
         rng: changed by drawing.
         across: the processes that share the batch.
+        mirror: for each of labelled pictures' joints the one on the other side.
     """
     batch = {k: images_to_float(arrays[k], device) for k in ("target", "other") if k in arrays}
-    if "target" in batch and rng is not None:
-        pair = augment_pairs(batch["target"], batch["other"], augmentation, rng, across)
-        batch["target"], batch["other"] = (
-            images.contiguous(memory_format=torch.channels_last) for images in pair
-        )
-    for name in ("poses", "points", "positions"):
+    for name in ("poses", "points", "known", "positions"):
         if name in arrays:
             values = np.ascontiguousarray(arrays[name], dtype=np.float32)
             batch[name] = to_device(torch.from_numpy(values), device)
+    if "target" in batch and rng is not None:
+        augment(batch, augmentation, rng, across, mirror)
     return batch

@@ -138,6 +138,7 @@ class _Steps:
         self, state: TrainState, sources: Sources, outputs: Outputs, schedule: Schedule
     ) -> None:
         self._state, self._sources, self._outputs = state, sources, outputs
+        self._mirror = sources.keypoints.mirror if sources.keypoints is not None else ()
         self._augmenting = make_generators(state.rng_states)["augmentation"]
         self._tolerance = Tolerance(state, schedule.skip_not_finite)
         self._stepper = Stepper(state, outputs.log.say)
@@ -155,6 +156,7 @@ class _Steps:
                 self._sources.augmentation,
                 augmenting,
                 state.world,
+                self._mirror,
             )
             number = state.step + 1
             self._tolerance.before_step(number)

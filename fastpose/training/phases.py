@@ -53,7 +53,8 @@ class Stage:
         batch_size: items a step, over all processes.
         phases: executed in order within each step.
         needs: ``"frames"`` (target and other image) and/or ``"poses"`` (unpaired poses); or one of
-            ``"bodies"``, ``"labelled"`` and ``"detected"``, see ``fastpose.training.batches``.
+            ``"keypoints"`` (frames with their labels), ``"bodies"``, ``"labelled"`` and
+            ``"detected"``, see ``fastpose.training.batches``.
         lr_final: factor on every learning rate that is reached at the stage's end, linearly.
         decay_from: share of the stage, in [0, 1], after which that decay begins.
     """

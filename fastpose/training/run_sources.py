@@ -1,4 +1,4 @@
-"""Where the batches of a run come from: pairs of frames, poses, and bodies in space."""
+"""Where the batches of a run come from: pairs of frames, poses, labelled frames, and bodies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from fastpose.data.bodies import ClipBodies, MotionBodies, read_bodies
 from fastpose.data.clips import ClipStore
+from fastpose.data.labelled_frames import LabelledFrames
 from fastpose.data.pairs import make_pairs
 from fastpose.data.pose_prior import PosePrior
 from fastpose.errors import UserError
@@ -18,7 +19,7 @@ from fastpose.training.run_config import RunConfig
 def open_sources(config: RunConfig, clips: ClipStore | None, poses: PosePrior | None) -> Sources:
     """The sources that the recipe's stages need; UserError where one cannot be had."""
     recipe = config.recipe
-    needs, pairs, labelled, detected = recipe.needs, None, None, None
+    needs, pairs, labelled, detected, keypoints = recipe.needs, None, None, None, None
     if "frames" in needs and clips is not None:
         pairs = make_pairs(
             recipe.pairs,
@@ -31,6 +32,8 @@ def open_sources(config: RunConfig, clips: ClipStore | None, poses: PosePrior | 
         labelled = read_bodies(clips, config.skeleton)
     if "detected" in needs and clips is not None:
         detected = detect_bodies(clips, config.skeleton, recipe.files.get("detector"))
+    if "keypoints" in needs and clips is not None:
+        keypoints = LabelledFrames(clips, config.skeleton)
     bodies = MotionBodies(poses) if "bodies" in needs and poses is not None else None
     return Sources(
         frames=pairs,
@@ -38,6 +41,7 @@ def open_sources(config: RunConfig, clips: ClipStore | None, poses: PosePrior | 
         bodies=bodies,
         labelled=labelled,
         detected=detected,
+        keypoints=keypoints,
         augmentation=recipe.augmentation,
     )
 

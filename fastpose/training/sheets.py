@@ -35,6 +35,9 @@ class SheetWriter:
         if sources.frames is not None:
             rng = np.random.default_rng([seed, _SEED_WORD])
             self._arrays["target"], self._arrays["other"], _ = sources.frames.sample(_SHOWN, rng)
+        elif sources.keypoints is not None:
+            rng = np.random.default_rng([seed, _SEED_WORD])
+            self._arrays["target"] = sources.keypoints.sample(_SHOWN, rng)[0]
         if sources.poses is not None:
             rng = np.random.default_rng([seed, _SEED_WORD, 1])
             self._arrays["poses"] = sources.poses.sample(_SHOWN, rng)

@@ -36,6 +36,10 @@ SMALLER = {
     "model.pool_size": 4,
     "model.dropout": 0.0,
     "pairs": "frames",
+    "augmentation.flip": False,
+    "augmentation.scale": 0.0,
+    "augmentation.shift": 0.0,
+    "augmentation.rotation": 0.0,
     "precision": "float32",
     "checkpoint_every": 0,
     "sheet_every": 0,
@@ -74,9 +78,10 @@ def curves(name: str, steps: int | None = None) -> dict[str, list[float]]:
     threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        clips, prior = make_clips(Path(folder) / "clips"), make_prior(Path(folder) / "prior.npz")
-        run = Path(folder) / "run"
-        recipe = small(name)
+        run, recipe = Path(folder) / "run", small(name)
+        labels = recipe.target if "keypoints" in recipe.needs else None
+        clips = make_clips(Path(folder) / "clips", labels=labels)
+        prior = make_prior(Path(folder) / "prior.npz")
         data, poses = clips if recipe.needs_clips else None, [prior] if recipe.needs_poses else []
         train_run(recipe, data, poses, run, steps=steps, threads=1, console=quiet())
         lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -11,6 +11,7 @@ from rich.console import Console
 from fastpose.data.clips import ClipWriter
 from fastpose.data.motion_capture import JOINTS
 from fastpose.recipes import Recipe, get_recipe, override
+from fastpose.skeletons import Skeleton
 from fastpose.training.run import TrainResult, train_run
 
 _HEIGHTS = {
@@ -41,16 +42,25 @@ def small_recipe(*pairs: str) -> Recipe:
     )
 
 
-def make_clips(path: Path, *, size: int = 64, clips: int = 2, frames: int = 6) -> Path:
-    """Clips of a bright bar that wanders over a dark ground."""
+def make_clips(
+    path: Path, *, size: int = 64, clips: int = 2, frames: int = 6, labels: Skeleton | None = None
+) -> Path:
+    """Clips of a bright bar that wanders over a dark ground; ``labels`` are joints down the bar."""
     rng = np.random.default_rng(0)
-    with ClipWriter(path, size) as writer:
+    with ClipWriter(path, size, skeleton=labels) as writer:
         for number in range(clips):
             video = np.full((frames, size, size, 3), 40, np.uint8)
+            lefts = []
             for t in range(frames):
                 left = int(rng.integers(size // 4, size // 2))
                 video[t, size // 4 :, left : left + size // 8] = rng.integers(120, 255, 3)
-            writer.add(f"clip{number}", video, fps=10.0)
+                lefts.append(left)
+            marked = None
+            if labels is not None:
+                down = np.linspace(size // 4, size - 1, len(labels.joints))
+                at = np.repeat(np.array(lefts) + size / 16, len(down)).reshape(frames, -1)
+                marked = np.stack([at, np.broadcast_to(down, at.shape)], axis=-1).astype(np.float32)
+            writer.add(f"clip{number}", video, fps=10.0, keypoints=marked)
     return path
 
 
