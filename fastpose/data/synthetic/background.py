@@ -59,12 +59,7 @@ def random_room(
         avoid: (N,3) colours of the person.
         difficulty: 0 (plain, clear of the person's colours) to 1 (busy, maybe alike).
     """
-    pixel = np.arange(size)
-    u = (pixel[None, :] - camera.principal[0]) / camera.focal
-    v = (pixel[:, None] - camera.principal[1]) / camera.focal
-    u, v = np.broadcast_arrays(u, v)
-    ray = np.stack([u, v, np.ones_like(u)], axis=-1)
-    ray = np.einsum("hwc,cd->hwd", ray, camera.rotation)  # to world axes
+    ray = np.einsum("hwc,cd->hwd", camera.rays(size), camera.rotation)  # to world axes
     falling = ray[..., 1] < -1e-3
     t = np.where(falling, -camera.centre[1] / np.where(falling, ray[..., 1], -1), np.inf)
     # The wall stands across the view, somewhere behind the person.
@@ -81,7 +76,7 @@ def random_room(
     floor_color = _clear_color(rng, avoid, 0.7 * least, (0.2, 0.75))
     strength = 0.02 + 0.09 * difficulty
     slope = rng.normal(0, 0.04, (2, 3))
-    ramp = (pixel / max(size - 1, 1) - 0.5)[:, None]
+    ramp = (np.arange(size) / max(size - 1, 1) - 0.5)[:, None]
     walls = wall_color + (ramp * slope[0])[None] + (ramp * slope[1])[:, None]
     walls = _furnish(rng, walls, difficulty)
     walls = walls + strength * fractal_noise(rng, size, (3, 8, 20))

@@ -84,6 +84,16 @@ class Camera:
         x, y = self.principal
         return np.array([[self.focal, 0.0, x], [0.0, self.focal, y], [0.0, 0.0, 1.0]])
 
+    def rays(self, size: int, samples: int = 1) -> np.ndarray:
+        """(nS,nS,3) directions in camera space, z = 1, of a window of ``size`` S pixels.
+
+        ``samples`` n lie along each side of a pixel.
+        """
+        at = (np.arange(size * samples) + 0.5) / samples - 0.5
+        x, y = ((at - middle) / self.focal for middle in self.principal)
+        u, v = np.meshgrid(x, y)
+        return np.stack([u, v, np.ones_like(u)], axis=-1)
+
 
 def _draw_yaw(rng: np.random.Generator, config: CameraConfig) -> float:
     kind, spread = rng.uniform(), rng.normal(0, config.yaw_spread)

@@ -91,14 +91,9 @@ def view_boxes(
         light: (3,) unit vector towards the light, world space.
         ambient: share of the light that comes from everywhere.
     """
-    wide = size * supersample
-    at = (np.arange(wide) + 0.5) / supersample - 0.5
-    u = (at - camera.principal[0]) / camera.focal
-    v = (at - camera.principal[1]) / camera.focal
-    u, v = np.meshgrid(u, v)
-    ray = np.stack([u, v, np.ones_like(u)], axis=-1) @ camera.rotation
-    depth = np.full((wide, wide), np.inf, np.float32)
-    color = np.zeros((wide, wide, 3), np.float32)
+    ray = camera.rays(size, supersample) @ camera.rotation
+    depth = np.full(ray.shape[:2], np.inf, np.float32)
+    color = np.zeros(ray.shape, np.float32)
     for centre, half, turn, paint in zip(
         boxes.centre, boxes.half, boxes.turn, boxes.color, strict=True
     ):

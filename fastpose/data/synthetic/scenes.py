@@ -125,11 +125,7 @@ def random_cot(rng: np.random.Generator, camera: Camera, size: int, difficulty: 
 
 def _rays(camera: Camera, size: int) -> np.ndarray:
     """Directions (2S,2S,3) in world space, two samples along a pixel's side."""
-    pixel = (np.arange(2 * size) + 0.5) / 2 - 0.5
-    u = (pixel - camera.principal[0]) / camera.focal
-    v = (pixel - camera.principal[1]) / camera.focal
-    u, v = np.meshgrid(u, v)
-    return np.einsum("hwc,cd->hwd", np.stack([u, v, np.ones_like(u)], -1), camera.rotation)
+    return np.einsum("hwc,cd->hwd", camera.rays(size, 2), camera.rotation)
 
 
 def _sample(faces: np.ndarray, face: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:

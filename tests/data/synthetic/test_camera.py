@@ -109,3 +109,14 @@ def test_intrinsics_are_those_of_project() -> None:
     seen = camera.to_camera(BODY)
     flat = seen @ camera.intrinsics().T
     assert np.allclose(flat[:, :2] / flat[:, 2:], camera.project(seen))
+
+
+def test_rays_meet_the_samples_of_the_pixels() -> None:
+    camera = draw(3)
+    rays = camera.rays(64)
+    assert (rays[..., 2] == 1).all()
+    pixels = camera.project(rays)
+    assert np.allclose(pixels[5, 40], [40, 5]) and np.allclose(pixels[-1, 0], [0, 63])
+    finer = camera.rays(64, 2)
+    assert finer.shape == (128, 128, 3)
+    assert np.allclose(finer.reshape(64, 2, 64, 2, 3).mean(axis=(1, 3)), rays)
