@@ -28,6 +28,7 @@ def run(
     furniture: int | None = None,
     jpeg: int | None = None,
     motion: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH...")] = (),
+    backgrounds: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
     poses_only: bool = False,
     threads: int | None = None,
     overwrite: bool = False,
@@ -60,6 +61,7 @@ def run(
         furniture: Pieces of furniture around every person, before and behind; 0 for none.
         jpeg: Quality, 1 to 95, with which frames are compressed; 0 for not at all.
         motion: Motion-capture files or folders to move the actors by.
+        backgrounds: Folder of pictures, parts of which are shown behind people in place of rooms.
         poses_only: Write 3D poses of other actors, without pictures, as motion capture.
         threads: Clips rendered at a time, by default one a processor; does not change a byte.
         overwrite: Replace what a former run wrote.
@@ -87,8 +89,13 @@ def run(
     )
     if poses_only and motion:
         raise UserError("--poses-only: writes the package's own motion; leave out --motion")
+    if poses_only and backgrounds:
+        raise UserError("--poses-only: writes no pictures; leave out --backgrounds")
+    pictures = synthetic.Backgrounds(backgrounds) if backgrounds else None
     source = synthetic.RecordedMotion.from_path(motion) if motion else None
-    people = synthetic.SyntheticPeople(size, frames, fps, seed, config=config, motion=source)
+    people = synthetic.SyntheticPeople(
+        size, frames, fps, seed, config=config, motion=source, backgrounds=pictures
+    )
     if dry_run:
         what = "poses without pictures" if poses_only else f"frames of {size}x{size} pixels"
         print(f"would write {clips} clips of {frames} {what} to {out}")

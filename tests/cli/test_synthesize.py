@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fastpose.cli import main
 from fastpose.data.clips import ClipStore
 from fastpose.data.clips.shards import GrowingArray
 from fastpose.data.motion_capture import read_motion
+from fastpose.media.images import write_image
 
 SMALL = ["--clips", "2", "--size", "32", "--frames", "3"]
 
@@ -37,6 +39,17 @@ def test_recorded_motion(tmp_path: Path) -> None:
     assert main(["synthesize", "--poses-only", "--out", str(poses), "--clips", "2"]) == 0
     assert main(["synthesize", "--out", str(out), "--motion", str(poses), *SMALL]) == 0
     assert len(ClipStore.open(out).clips) == 2
+
+
+def test_backgrounds(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / "pictures" / name, np.full((32, 32, 3), 255, np.uint8))
+    given = ["--backgrounds", str(tmp_path / "pictures")]
+    assert main(["synthesize", "--out", str(tmp_path / "clips"), *SMALL, *given]) == 0
+    store = ClipStore.open(tmp_path / "clips")
+    assert store.info["backgrounds"] == 2
+    assert all(clip.background is not None and clip.background.min() > 250 for clip in store.clips)
 
 
 @pytest.mark.parametrize("preset", ["human36m-like", "infants", "multiview", "fashion"])
@@ -94,6 +107,8 @@ def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["--poses-only"], "ending in .npz"),
         (["--poses-only", "--motion", "a.npz"], "leave out --motion"),
         (["--motion", "none.npz"], "no such file"),
+        (["--backgrounds", "none"], "no such folder"),
+        (["--poses-only", "--backgrounds", "x"], "leave out --backgrounds"),
         (["--difficulty", "nan"], "difficulty"),
         (["--jpeg", "200"], "jpeg"),
         (["--furniture", "-1"], "furniture"),

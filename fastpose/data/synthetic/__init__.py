@@ -9,12 +9,14 @@ from fastpose.data.synthetic.people import (
     SyntheticClip,
     SyntheticPeople,
 )
+from fastpose.data.synthetic.pictures import Backgrounds
 from fastpose.data.synthetic.poses import motion_clips, motion_poses, write_poses
 from fastpose.data.synthetic.presets import PRESETS, Preset, get_preset
 from fastpose.data.synthetic.recorded import RecordedMotion
 
 __all__ = [
     "PRESETS",
+    "Backgrounds",
     "Camera",
     "CameraConfig",
     "GeneratedMotion",

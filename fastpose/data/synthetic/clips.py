@@ -55,6 +55,7 @@ def write_clips(
         "seed": people.seed,
         "first_clip": first,
         "config": asdict(people.config),
+        "backgrounds": len(people.backgrounds.files) if people.backgrounds else 0,
         "parts": PART_NAMES,
     }
     rows, cameras = [], {}

@@ -27,12 +27,13 @@ from fastpose.data.synthetic.config import SyntheticConfig, check_range
 from fastpose.data.synthetic.furniture import furnish, random_furniture, view_boxes
 from fastpose.data.synthetic.motion import BodyMotion, check_activities, generate_motion
 from fastpose.data.synthetic.parts import joint_depths, place_parts
+from fastpose.data.synthetic.pictures import Backgrounds
 from fastpose.data.synthetic.render import cast, hide_behind
 from fastpose.data.synthetic.scenes import random_cot, random_interior, view_interior
 from fastpose.data.synthetic.wardrobe import random_baby_clothes, random_outfit
 from fastpose.skeletons import Skeleton
 
-ACTOR_STREAM, CLIP_STREAM, POSE_STREAM, SCENE_STREAM, VIEW_STREAM = range(5)
+ACTOR_STREAM, CLIP_STREAM, POSE_STREAM, SCENE_STREAM, VIEW_STREAM, PICTURE_STREAM = range(6)
 _BLOCK = 64 * 64**2  # pixels of the frames rendered together
 _DRESS = {
     "plain": random_appearance,
@@ -122,6 +123,8 @@ class SyntheticPeople:
         seed: another seed gives other actors, rooms and motions.
         config: ranges of everything random.
         motion: where motion comes from; by default the package's own generator.
+        backgrounds: pictures to show behind people, another part of one in every clip, in place
+            of the configuration's scene; people then cast no shadow.
 
     Raises:
         UserError: a size or number that cannot be used.
@@ -138,6 +141,7 @@ class SyntheticPeople:
         *,
         config: SyntheticConfig | None = None,
         motion: MotionSource | None = None,
+        backgrounds: Backgrounds | None = None,
     ) -> None:
         check_range("size", size, 16, 1024)
         check_range("frames per clip", frames_per_clip, 1, 100_000)
@@ -146,8 +150,9 @@ class SyntheticPeople:
         self.size, self.frames_per_clip, self.fps, self.seed = size, frames_per_clip, fps, seed
         self.config = config or SyntheticConfig()
         self._motion = motion or GeneratedMotion(self.config.activities)
+        self.backgrounds = backgrounds
         self._interior = None
-        if self.config.scene == "room":
+        if self.config.scene == "room" and backgrounds is None:
             camera = self.config.camera
             half = (camera.distance if camera.directions else 4.0) + 0.6
             rng = stream(seed, SCENE_STREAM, 0)
@@ -191,7 +196,10 @@ class SyntheticPeople:
             radii=np.tile(parts.reach(), 2),
             view=view,
         )
-        room = self._room(rng, camera, motion, look)
+        if self.backgrounds is None:
+            room = self._room(rng, camera, motion, look)
+        else:
+            room = self.backgrounds.room(stream(self.seed, PICTURE_STREAM, index), size)
         light, ambient = _random_light(rng, camera)
         if self._interior is not None:
             light = self._interior.light
