@@ -12,6 +12,7 @@ import numpy as np
 from fastpose.data.motion_capture.npz import load_arrays
 from fastpose.data.pose_bank import PoseBank, draw_weighted
 from fastpose.errors import UserError
+from fastpose.files import replacing
 
 FORMAT = "fastpose-prior-fit-1"
 _ROWS = ("weight", "pose", "yaw", "mirrored", "height", "ground", "centre")
@@ -62,26 +63,23 @@ class FittedTable:
         """Write the table as npz, complete or not at all."""
         path = Path(path)
         used, pose = np.unique(self.pose, return_inverse=True)
-        temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}.npz")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(
-                temporary,
-                format=np.array(FORMAT),
-                report=np.array(json.dumps(report)),
-                bones=self.bank.bones[used].astype(np.float32),
-                root_height=self.bank.root_height[used].astype(np.float32),
-                recordings=np.array(self.bank.recordings),
-                weight=self.weight,
-                pose=pose.astype(np.int32),
-                mirrored=self.mirrored,
-                **{c: getattr(self, c).astype(np.float32) for c in ("yaw", *_ROWS[4:])},
-            )
-            os.replace(temporary, path)
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.savez_compressed(
+                    file,
+                    format=np.array(FORMAT),
+                    report=np.array(json.dumps(report)),
+                    bones=self.bank.bones[used].astype(np.float32),
+                    root_height=self.bank.root_height[used].astype(np.float32),
+                    recordings=np.array(self.bank.recordings),
+                    weight=self.weight,
+                    pose=pose.astype(np.int32),
+                    mirrored=self.mirrored,
+                    **{c: getattr(self, c).astype(np.float32) for c in ("yaw", *_ROWS[4:])},
+                )
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
-        finally:
-            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FittedTable:

@@ -17,6 +17,7 @@ import PIL.ImageOps
 from numpy.typing import NDArray
 
 from fastpose.errors import UserError
+from fastpose.files import replacing
 
 Image = NDArray[np.uint8]
 
@@ -135,12 +136,8 @@ def write_image(path: str | os.PathLike[str], image: Image) -> None:
     buffer = io.BytesIO()
     options = {"quality": 92} if kind == "JPEG" else {}
     PIL.Image.fromarray(image).save(buffer, kind, **options)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def resize(image: Image, size: tuple[int, int]) -> Image:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from fastpose.errors import UserError, nearest
+from fastpose.files import replacing
 from fastpose.skeletons import Skeleton, make_skeleton
 from fastpose.structures import from_dict
 
@@ -308,14 +308,11 @@ def save_template(template: Template, path: str | Path) -> None:
     path = Path(path)
     if path.suffix != ".json":
         raise UserError(f"{path}: template files end in .json")
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
-        temporary.write_text(template_to_json(template))
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            temporary.write_text(template_to_json(template))
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def template_to_json(template: Template) -> str:

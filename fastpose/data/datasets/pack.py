@@ -18,6 +18,7 @@ from fastpose.data.datasets.cutting import check_labels, cut, plan, points_in
 from fastpose.data.prepare.pieces import Rules
 from fastpose.data.prepare.run import PrepareReport, Progress, SourceReport
 from fastpose.errors import UserError, nearest
+from fastpose.files import replacing
 from fastpose.media.images import write_image
 
 
@@ -149,10 +150,9 @@ def pack_poses(
     if dry_run:
         return work.report
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}.npz")
-    try:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
-            temporary,
+            file,
             keypoints=np.concatenate(points).astype(np.float32),
             visible=np.concatenate(visible),
             size=np.int64(size),
@@ -161,9 +161,6 @@ def pack_poses(
             source=np.array(sources),
             source_frame=np.array(frames, np.int64),
         )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     work.report.out = path
     return work.report
 

@@ -12,6 +12,7 @@ from fastpose.data.synthetic.body import JOINT, SKELETON, random_body
 from fastpose.data.synthetic.config import SyntheticConfig, check_range
 from fastpose.data.synthetic.people import POSE_STREAM, GeneratedMotion, stream
 from fastpose.errors import UserError
+from fastpose.files import replacing
 from fastpose.skeletons import get_skeleton
 
 
@@ -114,11 +115,6 @@ def write_poses(
         "licence": np.array("made by fastpose synthesize; no rights reserved"),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
     return path
