@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fastpose.data.clips import ClipStore
 from fastpose.data.datasets import DATASETS
 from fastpose.data.pose_points import PointBank
@@ -33,7 +31,7 @@ def require_disjoint(store: ClipStore, prior: PosePrior) -> None:
     if shared:
         first = shared[0]
         raise UserError(
-            f"{store.path}: shows {len(np.unique(shared))} of the frames that the prior's "
+            f"{store.path}: shows {len(shared)} of the frames that the prior's "
             f"{len(origin.source)} poses are labels of (such as frame {int(origin.frame[first])} "
             f"of {origin.source[first]}); prepare the poses from the other --half or --split"
         )
