@@ -17,6 +17,7 @@ from torch import nn
 
 from fastpose.errors import UserError
 from fastpose.nn.frozen import Convolution, Layer, MaxPool, Rectifier, SideBySide, run
+from fastpose.ops.checks import check_tensor
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -126,6 +127,11 @@ class FeatureNetwork(nn.Module):
             self.taps = (layer,)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        if name == "random" and weights is not None:
+            raise UserError(
+                f"feature network 'random': has weights of its own; name the one that {weights} "
+                "belongs to with model.features"
+            )
         if name == "random":
             warnings.warn(
                 "no feature weights given: the perceptual loss compares features of a fixed random "
@@ -145,7 +151,7 @@ class FeatureNetwork(nn.Module):
         self.eval()
 
     def _load(self, path: Path) -> None:
-        state = {k: v.float() for k, v in read_weights(path).items() if k.startswith("features.")}
+        state = {k: v for k, v in read_weights(path).items() if k.startswith("features.")}
         wanted = {f"features.{k}": v for k, v in self.features.state_dict().items()}
         for key, value in wanted.items():
             if key not in state or state[key].shape != value.shape:
@@ -153,6 +159,11 @@ class FeatureNetwork(nn.Module):
                 raise UserError(
                     f"{path}: not the weights of {self.name}: '{key}' should have shape "
                     f"{tuple(value.shape)}, found {found}"
+                )
+            if not (state[key].is_floating_point() and state[key].isfinite().all()):
+                raise UserError(
+                    f"{path}: damaged weights of {self.name}: '{key}' should hold finite floating "
+                    "numbers"
                 )
         self.features.load_state_dict({k.removeprefix("features."): state[k] for k in wanted})
 
@@ -196,7 +207,17 @@ class FeatureNetwork(nn.Module):
         Args:
             image: (B, 3, H, W) in [-1, 1].
             target: (C, 3, H, W) in [-1, 1].
+
+        Raises:
+            TypeError, ValueError: an argument of another kind or shape, by name.
         """
+        check_tensor("image", image, "(B, 3, H, W)", narrow=True)
+        check_tensor("target", target, "(B, 3, H, W)", narrow=True)
+        if image.shape[2:] != target.shape[2:]:
+            raise ValueError(
+                f"target must have the size of image, {tuple(image.shape[2:])}, got "
+                f"{tuple(target.shape[2:])}"
+            )
         kind = image.device.type
         narrow = torch.is_autocast_enabled(kind)
         dtype = torch.get_autocast_dtype(kind) if narrow else image.dtype
@@ -287,7 +308,11 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = str(error).splitlines()[0][:120]
         raise UserError(f"{path}: cannot be read as weights ({reason})") from None
+    tensors = isinstance(weights, dict) and weights.values()
+    if not tensors or not all(isinstance(value, torch.Tensor) for value in tensors):
+        raise UserError(f"{path}: cannot be read as weights (expected tensors by name)")
+    return weights

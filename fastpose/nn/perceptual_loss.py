@@ -64,12 +64,29 @@ class PerceptualLoss(nn.Module):
 
         Args:
             weight: (B, 1, S, S), how much each pixel counts, in any units: it is divided by its
-                mean over the batch (at least 1e-8). None: all alike.
+                mean over the batch (at least 1e-8). None: all alike. Weights that are all zero
+                give 0 and move no running mean.
         """
         features, targets = self._network[0].compare(image, target)
-        if weight is not None:
-            with torch.no_grad():
-                weight = weight / self.across.mean(weight.mean()).clamp_min(1e-8)
+        if weight is None:
+            return self._updating_distance(features, targets, None)
+        with torch.no_grad():
+            mean = self.across.mean(weight.mean())
+            weight = weight / mean.clamp_min(1e-8)
+            state = (self.running_mean, self.started)
+            before = [tensor.clone() for tensor in state]
+        loss = self._updating_distance(features, targets, weight)
+        with torch.no_grad():
+            for tensor, old in zip(state, before, strict=True):
+                tensor.copy_(torch.where(mean == 0, old, tensor))
+        return loss
+
+    def _updating_distance(
+        self,
+        features: list[torch.Tensor],
+        targets: list[torch.Tensor],
+        weight: torch.Tensor | None,
+    ) -> torch.Tensor:
         update = self.training
         if update and self.across.processes > 1:
             self._update_together(features, targets, weight)

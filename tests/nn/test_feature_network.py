@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,7 @@ def test_real_squeezenet_weights_see_edges(shared_data: Path) -> None:
         ("vgg19", None, "needs model.feature_weights"),
         ("squeezenet1_1", {"features.0.weight": torch.zeros(1)}, "not the weights of"),
         ("squeezenet1_1", "text", "cannot be read"),
+        ("random", {"features.0.weight": torch.zeros(1)}, "has weights of its own"),
     ],
 )
 def test_wrong_weights_are_named(tmp_path: Path, name: str, content: object, message: str) -> None:
@@ -85,6 +87,42 @@ def test_wrong_weights_are_named(tmp_path: Path, name: str, content: object, mes
             file.write_text(str(content))
     with pytest.raises(UserError, match=message):
         FeatureNetwork(name, file)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"features.0.weight": 1}, {"state_dict": {}}, {}])
+def test_a_file_without_tensors_by_name_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "weights.pth")
+    with pytest.raises(UserError, match=r"weights\.pth: .*expected tensors by name"):
+        FeatureNetwork("squeezenet1_1", tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("change", [lambda w: w.fill_(torch.nan), lambda w: w.to(torch.int32)])
+def test_damaged_weights_are_refused(
+    tmp_path: Path, change: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    file = tmp_path / "weights.safetensors"
+    state = weights_of("squeezenet1_1")
+    save_file(state, file)
+    FeatureNetwork("squeezenet1_1", file)
+    state["features.9.squeeze.bias"] = change(state["features.9.squeeze.bias"])
+    save_file(state, file)
+    with pytest.raises(UserError, match=r"damaged weights of squeezenet1_1: .*9\.squeeze\.bias"):
+        FeatureNetwork("squeezenet1_1", file)
+
+
+@pytest.mark.parametrize(
+    ("image", "target", "message"),
+    [
+        ((2, 3, 8, 8), (2, 3, 8, 6), r"target must have the size of image, \(8, 8\), got \(8, 6\)"),
+        ((2, 1, 8, 8), (2, 1, 8, 8), r"image must have shape \(B, 3, H, W\), got \(2, 1, 8, 8\)"),
+        ((2, 3, 8, 8), (3, 8, 8), r"target must have shape \(B, 3, H, W\), got \(3, 8, 8\)"),
+    ],
+)
+def test_pictures_of_other_shapes_are_named(
+    random_network: FeatureNetwork, image: tuple, target: tuple, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        random_network.compare(torch.zeros(image), torch.zeros(target))
 
 
 def test_missing_weights_file(tmp_path: Path) -> None:

@@ -97,14 +97,19 @@ def test_units_of_the_weights_do_not_matter(random_network: FeatureNetwork) -> N
 
 
 def test_weights_of_zero(random_network: FeatureNetwork) -> None:
-    """Nothing counts: no distance, no gradient, and nothing that is not finite."""
-    loss = PerceptualLoss(random_network)
+    """Nothing counts: no distance, no gradient, and the running means know nothing of it."""
+    loss, fresh = PerceptualLoss(random_network), PerceptualLoss(random_network)
     x = pictures(0).requires_grad_()
     for _ in range(2):
         value = loss(x, pictures(1), torch.zeros(2, 1, 16, 16))
         (found,) = torch.autograd.grad(value, x)
         assert float(value.detach()) == 0.0 and not found.any()
-    assert not loss.running_mean.any()
+    assert not bool(loss.started) and torch.equal(loss.running_mean, torch.ones(6))
+    ones = torch.ones(2, 1, 16, 16)
+    first, expected = (each(x, pictures(1), ones) for each in (loss, fresh))
+    assert torch.equal(first, expected) and torch.equal(loss.running_mean, fresh.running_mean)
+    loss(x, pictures(1), 0 * ones)
+    assert bool(loss.started) and torch.equal(loss.running_mean, fresh.running_mean)
 
 
 def test_a_checkpoint_goes_on_where_it_was(random_network: FeatureNetwork) -> None:
