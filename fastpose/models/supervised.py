@@ -72,6 +72,8 @@ class Supervised(PoseModel):
         for_training: makes no difference here.
     """
 
+    networks = ("detector",)
+
     def __init__(
         self, config: SupervisedConfig, skeleton: Skeleton, *, for_training: bool = True
     ) -> None:
