@@ -7,7 +7,7 @@ own. The C++ kernel and the reference give the same bytes, whatever the instruct
 from __future__ import annotations
 
 import ctypes
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def cast_capsules(
         return out
     if kernel is None:
         raise ValueError("backend='cpu': the native library is not loaded; see `fastpose info`")
-    arrays = [np.ascontiguousarray(array) for array in astuple(capsules)]
+    arrays = [np.ascontiguousarray(getattr(capsules, f.name)) for f in fields(Capsules)]
     rays = _CapsuleRays(
         *(frames, parts, wide, *texels, *first, step),
         *(array.ctypes.data for array in (*arrays, *out)),
