@@ -116,3 +116,8 @@ def samples_of(operator: str) -> ModuleType:
 def generator(seed: int) -> torch.Generator:
     """Random numbers are drawn on the CPU and moved, so that every device sees the same."""
     return torch.Generator().manual_seed(seed)
+
+
+def whole_numbers(source: torch.Generator) -> Callable[[int, int], int]:
+    """Draws whole numbers, called with the least and the largest one that may come."""
+    return lambda least, most: int(torch.randint(least, most + 1, (), generator=source))

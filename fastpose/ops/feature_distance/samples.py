@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.samples import ErrorCase, Sample, generator
+from fastpose.ops.samples import ErrorCase, Sample, generator, whole_numbers
 
 Shape = tuple[int, int, int]  # channels, height, width of a layer
 PYRAMID: tuple[Shape, ...] = ((3, 5, 7), (4, 4, 4), (19, 2, 3), (6, 1, 2))
@@ -102,10 +102,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     """An ordinary call: a few layers, which halve in size and grow in channels."""
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
-
+    whole = whole_numbers(source)
     side, shapes = (whole(3, 40), whole(3, 40)), []
     for level in range(whole(1, 5)):
         height, width = (max(1, s >> level) for s in side)

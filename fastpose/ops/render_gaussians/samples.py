@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.samples import ErrorCase, Sample, generator
+from fastpose.ops.samples import ErrorCase, Sample, generator, whole_numbers
 
 
 def unstable(sample: Sample) -> Tensor:
@@ -120,10 +120,7 @@ def _problem(
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     """Ordinary heatmaps, blobs or templates, mostly on the image."""
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
-
+    whole = whole_numbers(source)
     batch, maps, size = whole(1, 3), whole(2, 20), (whole(3, 80), whole(3, 80))
     affine = whole(0, 1) == 1
     leading = (maps,) if affine else (batch, maps)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fastpose.ops.render_skeleton import reference
 from fastpose.ops.render_skeleton.plan import plan_for
-from fastpose.ops.samples import ErrorCase, Sample, generator
+from fastpose.ops.samples import ErrorCase, Sample, generator, whole_numbers
 
 CHAIN = ((0, 1), (1, 2), (2, 3), (3, 4))
 MEANS = (((0, 1), 2), (2, (3, 4, 1)), ((1,), (0, 4)))
@@ -88,10 +88,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     """An ordinary drawing: a few to some dozens of limbs, mostly on the image."""
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
-
+    whole = whole_numbers(source)
     joints, number = whole(2, 20), whole(1, 20)
     size = (whole(3, 48), whole(3, 48))
     ends = torch.randint(joints, (number, 2), generator=source)

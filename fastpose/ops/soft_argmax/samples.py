@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.samples import ErrorCase, Sample, as_one, generator
+from fastpose.ops.samples import ErrorCase, Sample, as_one, generator, whole_numbers
 
 JOINT = dict(mode="joint")
 GAP = 1e-3  # of the largest logits of a map in samples: finite differences stay on one side
@@ -81,9 +81,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     """Ordinary maps: a blob each, on noise, on a level that may lie far from 0."""
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
+    whole = whole_numbers(source)
 
     def real(*shape: int) -> Tensor:
         return torch.rand(shape, generator=source, dtype=torch.float64)

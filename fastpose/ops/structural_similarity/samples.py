@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.samples import ErrorCase, Sample, generator
+from fastpose.ops.samples import ErrorCase, Sample, generator, whole_numbers
 
 
 def unstable(sample: Sample) -> Tensor:
@@ -71,10 +71,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     """An ordinary comparison of one to three pictures."""
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
-
+    whole = whole_numbers(source)
     keywords: dict[str, Any] = dict(
         window=("gaussian", "uniform")[whole(0, 1)], data_range=(1.0, 2.0, 255.0)[whole(0, 2)]
     )

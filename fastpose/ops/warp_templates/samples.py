@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.samples import ErrorCase, Sample, generator
+from fastpose.ops.samples import ErrorCase, Sample, generator, whole_numbers
 from fastpose.ops.warp_templates import reference
 
 
@@ -149,10 +149,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     """An ordinary call: a few templates, any angle, from half to twice their size."""
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
-
+    whole = whole_numbers(source)
     count, template, size = whole(1, 4), (whole(2, 40), whole(2, 40)), (whole(3, 48), whole(3, 48))
     scale = 2 ** (float(torch.rand((), generator=source)) * 2 - 1)
     affine = random_affine(

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.samples import ErrorCase, Sample, generator
+from fastpose.ops.samples import ErrorCase, Sample, generator, whole_numbers
 
 
 def unstable(sample: Sample) -> Tensor:
@@ -49,10 +49,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
 
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
-
+    whole = whole_numbers(source)
     both = _pairs(source, whole(1, 48), whole(1, 60), float(torch.rand((), generator=source)))
     keywords = dict(form=("paper", "code")[whole(0, 1)])
     return Sample(f"random_{seed}", tuple(t.to(device, dtype) for t in both), keywords)

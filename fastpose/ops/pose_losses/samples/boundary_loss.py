@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.samples import ErrorCase, Sample, generator
+from fastpose.ops.samples import ErrorCase, Sample, generator, whole_numbers
 
 
 def unstable(sample: Sample) -> Tensor:
@@ -48,10 +48,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
 
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
-
+    whole = whole_numbers(source)
     bound = float(torch.rand((), generator=source)) + 0.25
     points = _points(source, whole(1, 48), whole(4, 60), 2.5, bound)
     points[0, 0] = 3.0  # at least one is outside

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.samples import ErrorCase, Sample, generator
+from fastpose.ops.samples import ErrorCase, Sample, generator, whole_numbers
 
 
 def unstable(sample: Sample) -> Tensor:
@@ -57,10 +57,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
 
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
-
+    whole = whole_numbers(source)
     free_bits = (0.0, 0.1)[whole(0, 1)]
     spread = 0.3 + float(torch.rand((), generator=source))
     both = _gaussians(source, whole(1, 64), whole(2, 80), spread, free_bits)

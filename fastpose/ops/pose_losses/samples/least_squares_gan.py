@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.samples import ErrorCase, Sample, generator
+from fastpose.ops.samples import ErrorCase, Sample, generator, whole_numbers
 
 
 def unstable(sample: Sample) -> Tensor:
@@ -47,10 +47,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
 
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
     source = generator(seed)
-
-    def whole(least: int, most: int) -> int:
-        return int(torch.randint(least, most + 1, (), generator=source))
-
+    whole = whole_numbers(source)
     side, scales = whole(8, 30), whole(1, 3)
     scores = _scores(source, whole(1, 8), [side >> s for s in range(scales)])
     return Sample(f"random_{seed}", ([s.to(device, dtype) for s in scores], float(whole(0, 1))))
