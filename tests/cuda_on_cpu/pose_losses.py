@@ -123,7 +123,7 @@ class CudaOnCpu:
     # --- anchors ----------------------------------------------------------------------------------
 
     def _pair(self, a: Tensor, b: Tensor, code_form: bool) -> Arrays:
-        return _arrays(PAIR, [a], [reference.anchor_share(a.shape, code_form)], 0.0, b)
+        return _arrays(PAIR, [a], [1 / reference.anchor_denominator(a.shape, code_form)], 0.0, b)
 
     def _anchor_loss(self, a: Tensor, b: Tensor, code_form: bool) -> Tensor:
         return self._loss(self._pair(a, b, code_form), a)
@@ -135,7 +135,7 @@ class CudaOnCpu:
 
     def _outside(self, points: Tensor, bound: float, code_form: bool) -> Arrays:
         return _arrays(
-            OUTSIDE, [points], [reference.boundary_share(points.shape, code_form)], bound
+            OUTSIDE, [points], [1 / reference.boundary_denominator(points.shape, code_form)], bound
         )
 
     def _boundary_loss(self, points: Tensor, bound: float, code_form: bool) -> Tensor:

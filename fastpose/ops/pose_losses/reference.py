@@ -26,20 +26,20 @@ def _as(tensor: Tensor, gradient: Tensor) -> Tensor:
 # --- anchors --------------------------------------------------------------------------------------
 
 
-def anchor_share(shape: torch.Size, code_form: bool) -> float:
-    """What each squared difference of a coordinate counts."""
+def anchor_denominator(shape: torch.Size, code_form: bool) -> int:
+    """What the sum of squared differences of coordinates is divided by."""
     batch, pairs = shape[:2]
-    return 1 / max(batch * (COMPONENTS if code_form else pairs), 1)
+    return max(batch * (COMPONENTS if code_form else pairs), 1)
 
 
 def anchor_forward(a: Tensor, b: Tensor, code_form: bool) -> Tensor:
-    return (_wide(a) - _wide(b)).square().sum() * anchor_share(a.shape, code_form)
+    return (_wide(a) - _wide(b)).square().sum() / anchor_denominator(a.shape, code_form)
 
 
 def anchor_backward(
     grad_output: Tensor, a: Tensor, b: Tensor, code_form: bool, needs_a: bool, needs_b: bool
 ) -> tuple[Tensor, Tensor]:
-    share = 2 * anchor_share(a.shape, code_form) * grad_output
+    share = 2 * grad_output / anchor_denominator(a.shape, code_form)
     grad = share * (_wide(a) - _wide(b))
     return (
         _as(a, grad) if needs_a else a.new_empty(0),
@@ -50,21 +50,21 @@ def anchor_backward(
 # --- boundary -------------------------------------------------------------------------------------
 
 
-def boundary_share(shape: torch.Size, code_form: bool) -> float:
-    """What each coordinate outside counts."""
-    return 1 / max(shape[0] * (COMPONENTS if code_form else 1), 1)
+def boundary_denominator(shape: torch.Size, code_form: bool) -> int:
+    """What the sum over coordinates outside is divided by."""
+    return max(shape[0] * (COMPONENTS if code_form else 1), 1)
 
 
 def boundary_forward(points: Tensor, bound: float, code_form: bool) -> Tensor:
     distance = _wide(points).abs()
     outside = ~(distance <= bound)  # NaN is
-    return distance.where(outside, 0).sum() * boundary_share(points.shape, code_form)
+    return distance.where(outside, 0).sum() / boundary_denominator(points.shape, code_form)
 
 
 def boundary_backward(grad_output: Tensor, points: Tensor, bound: float, code_form: bool) -> Tensor:
     at = _wide(points)
     sign = (at.sign() + (at - at)).where(~(at.abs() <= bound), 0)
-    return _as(points, sign * (boundary_share(points.shape, code_form) * grad_output))
+    return _as(points, sign * (grad_output / boundary_denominator(points.shape, code_form)))
 
 
 # --- divergence -----------------------------------------------------------------------------------
@@ -106,6 +106,11 @@ def divergence_backward(
 # --- adversary ------------------------------------------------------------------------------------
 
 
+def score_denominators(scores: list[Tensor]) -> list[int]:
+    """What the sum of squared differences of each scale is divided by."""
+    return [len(scores) * max(s.numel(), 1) for s in scores]
+
+
 def least_squares_forward(scores: list[Tensor], target: float) -> Tensor:
     means = [(_wide(s) - target).square().sum() / max(s.numel(), 1) for s in scores]
     return torch.stack(means).sum() / len(scores)
@@ -114,5 +119,5 @@ def least_squares_forward(scores: list[Tensor], target: float) -> Tensor:
 def least_squares_backward(
     grad_output: Tensor, scores: list[Tensor], target: float
 ) -> list[Tensor]:
-    shares = [2 * grad_output / (len(scores) * max(s.numel(), 1)) for s in scores]
+    shares = [2 * grad_output / denominator for denominator in score_denominators(scores)]
     return [_as(s, (_wide(s) - target) * share) for s, share in zip(scores, shares, strict=True)]

@@ -16,7 +16,7 @@ from fastpose.ops.precision import wide_type
 from fastpose.ops.triton import FOUR_WARPS
 
 BLOCK = 1024
-DIFFERENCE, PAIR, OUTSIDE = range(3)
+DIFFERENCE, PAIR, OUTSIDE = (t.value for t in (kernels.DIFFERENCE, kernels.PAIR, kernels.OUTSIDE))
 
 
 def loss_of(

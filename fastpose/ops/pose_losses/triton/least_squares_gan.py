@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from fastpose.ops.pose_losses.reference import score_denominators
 from fastpose.ops.pose_losses.triton.launch import DIFFERENCE, gradients_of, loss_of
 from fastpose.ops.triton import on_device_of
 
 
-def _denominators(scores: list[Tensor]) -> list[int]:
-    return [len(scores) * max(each.numel(), 1) for each in scores]
-
-
 def forward(scores: list[Tensor], target: float) -> Tensor:
     with on_device_of("scores", scores[0]):
-        return loss_of(DIFFERENCE, scores, _denominators(scores), target)
+        return loss_of(DIFFERENCE, scores, score_denominators(scores), target)
 
 
 def backward(grad_output: Tensor, scores: list[Tensor], target: float) -> list[Tensor]:
     with on_device_of("scores", scores[0]):
         return [
             gradients_of(DIFFERENCE, grad_output, each, denominator, target)[0]
-            for each, denominator in zip(scores, _denominators(scores), strict=True)
+            for each, denominator in zip(scores, score_denominators(scores), strict=True)
         ]
