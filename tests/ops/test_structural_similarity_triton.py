@@ -61,7 +61,7 @@ def test_compiles_for_hopper(
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     kernel = getattr(triton_kernels, name)
     constants: dict[str, Any] = dict(
-        REACH=reference.SIDE[window] - 1, TAPS=tuple(reference.taps_of(window)), BLOCK=BLOCK,
+        REACH=reference.SIDE[window] - 1, TAPS=reference.taps_of(window), BLOCK=BLOCK,
         C1=2e-4, C2=18e-4, SLOPES=True, SCALE=0.5, NORM=1.02, WANT_X=True, WANT_Y=True,
     )  # fmt: skip
     constants = {n: v for n, v in constants.items() if n in kernel.arg_names}

@@ -12,6 +12,7 @@ that lie wholly inside the image count.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -25,13 +26,14 @@ SIGMA = 1.5
 K1, K2 = 0.01, 0.03
 
 
-def taps_of(window: int) -> list[float]:
+@cache
+def taps_of(window: int) -> tuple[float, ...]:
     """The window along one axis; its outer product with itself sums to 1."""
     side = SIDE[window]
     if window == UNIFORM:
-        return [1 / side] * side
+        return (1 / side,) * side
     weights = [math.exp(-0.5 * ((i - side // 2) / SIGMA) ** 2) for i in range(side)]
-    return [w / sum(weights) for w in weights]
+    return tuple([w / sum(weights) for w in weights])
 
 
 def windowed(image: Tensor, window: int) -> Tensor:

@@ -21,7 +21,7 @@ BLOCK = 256
 
 
 def _window(window: int) -> dict[str, Any]:
-    return dict(REACH=reference.SIDE[window] - 1, TAPS=tuple(reference.taps_of(window)))
+    return dict(REACH=reference.SIDE[window] - 1, TAPS=reference.taps_of(window))
 
 
 def forward(
