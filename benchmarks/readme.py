@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results"
 OPERATORS, STEP = "operator timings", "timings of a training step"  # the tables
 FIRST = ("render_skeleton", "render_gaussians", "warp_templates", "soft_argmax")
-WRONG = "†"
+WRONG, TOGETHER = "†", "‡"
 COLUMNS = {
     "as the paper wrote it": (PAPER,),
     "library": (LIBRARY,),
@@ -83,15 +83,16 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
         for case in dict.fromkeys(r["case"] for r in report["summary"]):
             rows = [r for r in report["summary"] if (r["case"], r["what"]) == (case, BOTH)]
             ours = next(r["wall_ms"] for r in rows if r["contender"] == OURS)
-            cells = [f"`{report['operator']}`, {case}", f"{ours:.3g}"]
+            alone = any(r["case"] == case and r["threads"] == 1 for r in report["results"])
+            label = f"`{report['operator']}`, {case}" + ("" if alone else f" {TOGETHER}")
+            cells = [label, f"{ours:.3g}"]
             cells += [_ratio(rows, groups) for groups in COLUMNS.values()]
             lines.append("| " + " | ".join(cells) + " |")
-    threads = {result["threads"] for report in reports for result in report["results"]}
-    fewest = "one" if 1 in threads else "the same"
     loads = [report["machine"]["load"] for report in reports]
     said = (
         "How many times longer than fastpose the fastest of each kind takes: by wall time on "
-        f"{reports[0]['machine']['cores']} threads / by CPU time on {fewest}."
+        f"{reports[0]['machine']['cores']} threads / by CPU time on one"
+        + (f", in rows with {TOGETHER} on as many." if TOGETHER in "".join(lines) else ".")
     )
     if WRONG in "".join(lines):
         said += f" {WRONG}: all of that kind fail the correctness gate."

@@ -102,6 +102,7 @@ BENCHMARK = Benchmark(
     (HEADLINE, LARGE),
     GOALS,
     GRID,
+    brief=frozenset({LARGE}),
     compiled=frozenset({Skeleton(1), Skeleton(64), Skeleton(16, count=120)}),
 )
 

@@ -58,8 +58,8 @@ class Timing:
 
     rounds: int = 30
     warm_up: float = 0.03
-    longest: float = 0.3
-    fewest: int = 5
+    longest: float = 0.25
+    fewest: int = 3
 
 
 def compiled_name(name: str, mode: str) -> str:
@@ -152,9 +152,13 @@ def bytes_of(name: str, what: str, result: Tensor, problem: Problem) -> int:
     return forward + (backward if what == BOTH else 0)
 
 
-def contenders(drawers: dict[str, Drawer], problem: Problem, what: str) -> list[Contender]:
-    """One for each drawer, ours with each narrower instruction set, and the ceilings."""
+def contenders(
+    drawers: dict[str, Drawer], problem: Problem, what: str, more: bool = True
+) -> list[Contender]:
+    """One for each drawer; with `more` ours with narrower instruction sets, and the ceilings."""
     rows = [Contender(name, runner(draw, problem, what)) for name, draw in drawers.items()]
+    if not more:
+        return rows
     if _native.load()[0].loaded:
         _native.limit_cpu_isa(_native.CPU_ISAS[-1])
         widest = _native.cpu_isa()
@@ -175,8 +179,9 @@ def compare(
     allocator: str,
     timing: Timing,
     threads: Sequence[int],
+    more: bool = True,
 ) -> list[dict[str, Any]]:
-    """All contenders, forward and with backward, with each number of threads."""
+    """All contenders, forward and with backward, with each number of threads; see `contenders`."""
     found, groups = drawn
     problem = benchmark.problem(case, 0)
     result = found[OURS](*problem.leaves(gradients=False))
@@ -184,7 +189,7 @@ def compare(
     for count, what in itertools.product(threads, (FORWARD, BOTH)):
         torch.set_num_threads(count)
         start = time.perf_counter()
-        rows = contenders(found, problem, what)
+        rows = contenders(found, problem, what, more)
         interleave(rows, **asdict(timing))
         for row in rows:
             summary = row.summary()
@@ -209,10 +214,12 @@ def compare(
 
 
 def memory(found: dict[str, Drawer], problem: Problem) -> dict[str, dict[str, int]]:
-    """Bytes of tensors at most, forward and backward, and held between the two."""
+    """Bytes of tensors at most, forward and backward, and held between the two.
+
+    After the gate: what is allocated once and kept is no cost of a call.
+    """
     report = {}
     for name, draw in found.items():
-        runner(draw, problem, BOTH)()  # what is allocated once and kept is no cost of a call
         leaves = problem.leaves(gradients=True)
         result = draw(*leaves)
         weights = torch.ones_like(result)

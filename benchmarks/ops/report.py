@@ -8,7 +8,7 @@ on the machine disturb least. Of the two allocators the one counts that is bette
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,15 @@ MISSED, NOT_MEASURED = "missed", "not measured"
 MEASURES = {"wall": ("wall_ms", "min"), "cpu": ("cpu_ms", "median")}
 
 
-def threads_of(results: Iterable[Row], measure: str) -> int:
-    """How many threads a measure is taken on: wall time on the most, CPU time on one."""
-    counts = [row["threads"] for row in results]
-    return max(counts) if measure == "wall" else min(counts)
-
-
 def times(report: Row, case: str, what: str, measure: str) -> dict[str, dict[str, float]]:
-    """Milliseconds by contender and allocator."""
-    count, (key, statistic) = threads_of(report["results"], measure), MEASURES[measure]
+    """Milliseconds by contender and allocator: wall time on the most threads that the case was
+    timed on, CPU time on the fewest."""
+    rows = [row for row in report["results"] if (row["case"], row["what"]) == (case, what)]
+    counts, (key, statistic) = {row["threads"] for row in rows}, MEASURES[measure]
+    count = max(counts) if measure == "wall" else min(counts)
     found: dict[str, dict[str, float]] = {}
-    for row in report["results"]:
-        if (row["case"], row["what"], row["threads"]) == (case, what, count):
+    for row in rows:
+        if row["threads"] == count:
             found.setdefault(row["contender"], {})[row["allocator"]] = row[key][statistic]
     return found
 

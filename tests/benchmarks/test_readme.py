@@ -13,7 +13,7 @@ REPORT: dict[str, Any] = {
     "operator": "render_skeleton",
     "instruction_set": "avx512",
     "command": "fastpose benchmark ops",
-    "results": [{"threads": 1}, {"threads": 2}],
+    "results": [{"case": "B=8", "threads": 1}, {"case": "B=8", "threads": 2}],
     "goals": [
         {"row": "eager", "verdict": "reached"},
         {"row": "kornia", "verdict": "not measured"},
@@ -92,6 +92,12 @@ def test_wrong_peers_are_shown_with_a_mark_where_there_is_no_other():
     text = readme.table([REPORT | dict(summary=summary)])
     assert "| 4 / 5 † |" in text and "†: all of that kind fail" in text
     assert "†" not in readme.table([REPORT])
+
+
+def test_cases_that_were_not_timed_on_one_thread_are_marked():
+    assert "‡" not in readme.table([REPORT])
+    text = readme.table([REPORT | dict(results=REPORT["results"][1:])])
+    assert "B=8 ‡ |" in text and "CPU time on one, in rows with ‡ on as many." in text
 
 
 def test_reports_of_several_runs_say_which_is_which():

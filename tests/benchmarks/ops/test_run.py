@@ -124,6 +124,28 @@ def test_prepare_compiles_every_peer_both_ways(small, monkeypatch, capsys):
     assert len(set(compiled)) == 2 * len(peers)
 
 
+@pytest.mark.timeout(240)
+def test_allocators_and_threads(small, tmp_path, monkeypatch):
+    """Each allocator, brief cases on all threads, what allocates nothing only once."""
+    large = replace(SMALL, batch=3)
+    declared = replace(small, cases=(SMALL, large), brief=frozenset({large}), goals=())
+    monkeypatch.setattr(measure, "load", lambda operator: declared)
+    monkeypatch.setattr(measure, "forbid_mmap", lambda: True)
+    monkeypatch.setattr(measure, "thread_counts", lambda: [1, 2])
+    monkeypatch.setattr(measure, "Timing", lambda rounds: compare.Timing(2, 0, 0, 1))
+    plain = compare.drawers
+    monkeypatch.setattr(measure, "drawers", lambda *a: plain(*a[:3], compile_peers=False))
+    report = measure.measure("render_skeleton", tmp_path, 5, False, False, "")
+    found = {(r["case"], r["threads"], r["allocator"]) for r in report["results"]}
+    assert found == {
+        (case, threads, allocator)
+        for case, threads in ((str(SMALL), 1), (str(SMALL), 2), (str(large), 2))
+        for allocator in ("default", "without mmap")
+    }
+    again = {r["contender"] for r in report["results"] if r["allocator"] != "default"}
+    assert OURS in again and "split" in again and "memset" not in again
+
+
 def test_every_comparison_is_with_the_widest_instruction_set(small, monkeypatch):
     """Whichever contender happened to be measured last in the one before."""
     if not _native.load()[0].loaded or _native.cpu_isa() == "scalar":
