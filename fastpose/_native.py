@@ -98,15 +98,20 @@ def _cpu_library() -> ctypes.CDLL:
     return ctypes.CDLL(str(library.path))  # the handle that torch opened
 
 
-def entry_point(name: str) -> Callable[..., Any] | None:
-    """A C function of the CPU library that takes one pointer.
+def entry_point(name: str, library: str = "cpu") -> Callable[..., Any] | None:
+    """A C function of a library: of ``cpu`` one that takes a pointer and returns nothing, of
+    ``cuda`` one that takes a pointer and a stream, and returns None or why it did not launch.
 
     None without the library, and where one built from older sources has no such function.
     """
-    function = getattr(_cpu_library(), name, None) if load()[0].loaded else None
+    found = {each.name: each for each in load()}[library]
+    if not found.loaded:
+        return None
+    function = getattr(ctypes.CDLL(str(found.path)), name, None)  # the handle that torch opened
     if function is None:
         return None
-    function.argtypes, function.restype = [ctypes.c_void_p], None
+    arguments, result = {"cpu": (1, None), "cuda": (2, ctypes.c_char_p)}[library]
+    function.argtypes, function.restype = [ctypes.c_void_p] * arguments, result
     return function
 
 

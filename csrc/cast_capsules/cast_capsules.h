@@ -1,8 +1,4 @@
 // Rays at tapered capsules: which part each sample of a frame sees, how far, and how lit.
-//
-// The formula and the order of every operation are those of
-// fastpose/ops/cast_capsules/reference.py, in the same precisions and without fused multiply-adds,
-// so that pictures are the same bytes with any instruction set and without this library.
 #pragma once
 
 #include <cstdint>

@@ -63,6 +63,7 @@ REGISTERS = {
     "feature_distance_forward_kernel<": 64,
     "feature_distance_backward_kernel<": 64,
     "feature_distance_(finish|weights)_kernel<": 32,
+    "cast_capsules_kernel": 128,
 }
 # Instructions that one limb may cost one pixel in float32, in the loop that tries limbs.
 INSTRUCTIONS = {

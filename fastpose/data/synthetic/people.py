@@ -125,6 +125,7 @@ class SyntheticPeople:
         motion: where motion comes from; by default the package's own generator.
         backgrounds: pictures to show behind people, another part of one in every clip, in place
             of the configuration's scene; people then cast no shadow.
+        backend: who casts the rays, see ``fastpose.ops.cast_capsules``; no byte depends on it.
 
     Raises:
         UserError: a size or number that cannot be used.
@@ -142,6 +143,7 @@ class SyntheticPeople:
         config: SyntheticConfig | None = None,
         motion: MotionSource | None = None,
         backgrounds: Backgrounds | None = None,
+        backend: str | None = None,
     ) -> None:
         check_range("size", size, 16, 1024)
         check_range("frames per clip", frames_per_clip, 1, 100_000)
@@ -150,7 +152,7 @@ class SyntheticPeople:
         self.size, self.frames_per_clip, self.fps, self.seed = size, frames_per_clip, fps, seed
         self.config = config or SyntheticConfig()
         self._motion = motion or GeneratedMotion(self.config.activities)
-        self.backgrounds = backgrounds
+        self.backgrounds, self.backend = backgrounds, backend
         self._interior = None
         if self.config.scene == "room" and backgrounds is None:
             camera = self.config.camera
@@ -224,7 +226,9 @@ class SyntheticPeople:
         block = max(1, _BLOCK // size**2)
         for start in range(0, count, block):
             now = slice(start, start + block)
-            surface = cast(parts.frames(now), camera, size, config.supersample, light, texels)
+            surface = cast(
+                parts.frames(now), camera, size, config.supersample, light, texels, self.backend
+            )
             if before is not None:
                 surface = hide_behind(surface, before)
             color = shade(surface, look.texture, gain, ambient)

@@ -51,6 +51,7 @@ def cast(
     supersample: int,
     light: np.ndarray,
     texture: tuple[int, int],
+    backend: str | None = None,
 ) -> Surface:
     """Cast rays at all parts of T frames, ``supersample`` x ``supersample`` a pixel.
 
@@ -61,6 +62,7 @@ def cast(
         supersample: samples along a pixel's side.
         light: (3,) unit vector towards the light, world space.
         texture: (V, U) texels of one part.
+        backend: who casts them, see ``cast_capsules``; no byte depends on it.
     """
     # Sample s lies at pixel (s + 0.5) / n - 0.5; its ray has z = 1.
     step = 1 / (supersample * camera.focal)
@@ -89,6 +91,7 @@ def cast(
         first=(float(first[0]), float(first[1])),
         step=float(step),
         texels=texture,
+        backend=backend,
     )
     index = np.flatnonzero(np.isfinite(depth))
     return Surface(depth, index, texel.reshape(-1)[index], lit.reshape(-1)[index])

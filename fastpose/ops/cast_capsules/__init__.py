@@ -1,20 +1,24 @@
 """Rays at tapered capsules, for pictures of bodies made of them: numpy arrays, no gradient.
 
 Not an operator on tensors: the pictures are drawn before any model sees them, in threads of their
-own. The C++ kernel and the reference give the same bytes, whatever the instruction set.
+own. The kernels and the reference give the same bytes, whatever the instruction set or device.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib
+import importlib.util
 from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
 
 from fastpose import _native
 from fastpose.ops.cast_capsules.reference import cast_reference
 
-BACKENDS = ("reference", "cpu")
+BACKENDS = ("reference", "cpu", "cuda", "triton")
+GPU_BACKENDS = ("cuda", "triton")
 _MOST_SAMPLES = 2**31
 
 
@@ -60,7 +64,7 @@ _SHAPES: dict[str, tuple[int, ...]] = {
 }
 
 
-class _CapsuleRays(ctypes.Structure):
+class CapsuleRays(ctypes.Structure):
     """As in csrc/cast_capsules/cast_capsules.h."""
 
     _fields_ = [
@@ -89,7 +93,8 @@ def cast_capsules(
         step: of x / z and y / z from sample to sample, positive.
         texels: (V, U) of one capsule's texture: V along it from bottom to top, U around it, 0 at
             the front, towards its x axis.
-        backend: "cpu" or "reference"; by default the first that is there.
+        backend: "cpu" or "reference", by default the first that is there; or "cuda" or "triton",
+            which draw on torch's current GPU.
 
     Returns:
         Camera z (T,W,W) float32 in metres, infinite where nothing is seen; there the others are 0:
@@ -100,11 +105,13 @@ def cast_capsules(
         TypeError, ValueError: an array of another shape or type, or a number out of range.
     """
     _check(capsules, wide, step, texels)
-    kernel = _native.entry_point("fastpose_cast_capsules")
     if backend is None:
+        kernel = _native.entry_point("fastpose_cast_capsules")
         backend = "reference" if kernel is None else "cpu"
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)} or None, got {backend!r}")
+    if backend in GPU_BACKENDS:
+        return _cast_on_gpu(capsules, wide, first, step, texels, backend)
     frames, parts = capsules.near.shape
     shape = (frames, wide, wide)
     depth = np.full(shape, np.inf, np.float32)
@@ -113,15 +120,50 @@ def cast_capsules(
     if backend == "reference":
         cast_reference(capsules, first, step, texels, *out)
         return out
+    kernel = _native.entry_point("fastpose_cast_capsules")
     if kernel is None:
         raise ValueError("backend='cpu': the native library is not loaded; see `fastpose info`")
-    arrays = [np.ascontiguousarray(getattr(capsules, f.name)) for f in fields(Capsules)]
-    rays = _CapsuleRays(
-        *(frames, parts, wide, *texels, *first, step),
-        *(array.ctypes.data for array in (*arrays, *out)),
-    )
-    kernel(ctypes.byref(rays))
+    addresses = [array.ctypes.data for array in (*_dense(capsules).values(), *out)]
+    kernel(ctypes.byref(CapsuleRays(frames, parts, wide, *texels, *first, step, *addresses)))
     return out
+
+
+def _dense(capsules: Capsules) -> dict[str, np.ndarray]:
+    return {f.name: np.ascontiguousarray(getattr(capsules, f.name)) for f in fields(Capsules)}
+
+
+def _cast_on_gpu(
+    capsules: Capsules,
+    wide: int,
+    first: tuple[float, float],
+    step: float,
+    texels: tuple[int, int],
+    backend: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if not torch.cuda.is_available():
+        raise ValueError(f"backend={backend!r} needs a GPU, and torch sees none")
+    arrays = {name: torch.from_numpy(array).cuda() for name, array in _dense(capsules).items()}
+    frames, parts = capsules.near.shape
+    depth = arrays["near"].new_empty((frames, wide, wide), dtype=torch.float32)
+    out = depth, torch.empty_like(depth, dtype=torch.int32), torch.empty_like(depth)
+    if backend == "triton":
+        if importlib.util.find_spec("triton") is None:
+            raise ValueError("backend='triton': Triton is not installed")
+        triton = importlib.import_module("fastpose.ops.cast_capsules.triton")
+        triton.cast(arrays, wide, first, step, texels, *out)
+    else:
+        kernel = _native.entry_point("fastpose_cast_capsules_cuda", "cuda")
+        if kernel is None:
+            raise ValueError(
+                "backend='cuda': the native library is not loaded; see `fastpose info`"
+            )
+        addresses = [tensor.data_ptr() for tensor in (*arrays.values(), *out)]
+        rays = CapsuleRays(frames, parts, wide, *texels, *first, step, *addresses)
+        refused = kernel(ctypes.byref(rays), torch.cuda.current_stream().cuda_stream)
+        if refused is not None:
+            raise RuntimeError(f"cast_capsules did not launch: {refused.decode()}")
+    depth, texel, light = (tensor.cpu().numpy() for tensor in out)
+    return depth, texel, light
 
 
 def _check(capsules: Capsules, wide: int, step: float, texels: tuple[int, int]) -> None:
