@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from fastpose import _native
-from fastpose.ops.cast_capsules import Capsules, cast_capsules
+from fastpose.ops.cast_capsules import GPU_BACKENDS, Capsules, cast_capsules
 from tests.ops.cast_capsules.problems import assert_bytes, problem
 
 
@@ -149,6 +150,14 @@ def test_errors_of_numbers(changes: dict[str, Any], message: str) -> None:
     capsules, options = problem(0)
     with pytest.raises(ValueError, match=f"^{message}"):
         cast_capsules(capsules, **(options | changes))
+
+
+@pytest.mark.parametrize("backend", GPU_BACKENDS)
+def test_a_gpu_is_asked_for(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    capsules, options = problem(0)
+    with pytest.raises(ValueError, match=f"^backend='{backend}' needs a GPU"):
+        cast_capsules(capsules, **options, backend=backend)
 
 
 @pytest.mark.parametrize("name", ["r0", "r1", "stretch"])
