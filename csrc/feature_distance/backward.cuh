@@ -24,7 +24,7 @@ struct Product {
         if (i + k * kStep >= end) continue;
 #pragma unroll
         for (int n = 0; n < kCount; ++n)
-          pack[k].pixel[n] = narrowed<Number>(widened<T>(pack[k].pixel[n]) * factor);
+          assign(pack[k].pixel[n], number_of(pack[k].pixel[n]) * factor);
         write<Number, kCount>(numbers + i + k * kStep, pack[k]);
       }
     }

@@ -117,9 +117,9 @@ struct Comparison {
         Pack<Number, kCount> slope;
 #pragma unroll
         for (int n = 0; n < kCount; ++n) {
-          slope.pixel[n] = narrowed<Number>(
-              factor * compare<kNorm>(widened<T>(x[k].pixel[n]), widened<T>(y[k].pixel[n]),
-                                      kWeighted ? weight[n] : T(1), sum));
+          assign(slope.pixel[n],
+                 factor * compare<kNorm>(number_of(x[k].pixel[n]), number_of(y[k].pixel[n]),
+                                         kWeighted ? weight[n] : T(1), sum));
         }
         if (gradient != nullptr) write<Number, kCount>(gradient + i + k * kStep, slope);
       }

@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "common/launch.cuh"
-#include "common/pixels.cuh"
+#include "common/numbers.cuh"
 #include "common/reduce.cuh"
 #include "feature_distance/cuda.cuh"
 #include "feature_distance/math.h"
@@ -47,26 +47,6 @@ struct Work {
   void* weights[kMostLayers];  // (batch, pixels) T, the mask itself if it has that size; or null
   double slope[kMostLayers];   // slope_factor
 };
-
-template <typename T, typename Number>
-__device__ __forceinline__ T widened(Number number) {
-  if constexpr (std::is_same_v<T, double>) {
-    return number;
-  } else {
-    return to_float(number);
-  }
-}
-
-template <typename Number, typename T>
-__device__ __forceinline__ Number narrowed(T value) {
-  Number number;
-  if constexpr (std::is_same_v<Number, double>) {
-    number = value;
-  } else {
-    assign(number, value);
-  }
-  return number;
-}
 
 template <typename Number, int kCount>
 __device__ __forceinline__ Pack<Number, kCount> load_pack(const Number* from) {
