@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "common/host_device.h"
 #include "common/image.h"
 
 namespace fastpose {
@@ -36,6 +37,11 @@ __device__ __forceinline__ void assign(__nv_bfloat16& to, float value) {
   to = __float2bfloat16_rn(value);
 }
 __device__ __forceinline__ void assign(__half& to, float value) { to = __float2half_rn(value); }
+
+// Whether 16 bytes there can be moved with one instruction.
+FASTPOSE_HD bool is_aligned(const void* data) {
+  return reinterpret_cast<uintptr_t>(data) % 16 == 0;
+}
 
 // Neighbours that are read and written with one instruction.
 template <typename Pixel, int kCount>

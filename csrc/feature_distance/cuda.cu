@@ -10,8 +10,6 @@
 namespace fastpose::features {
 namespace {
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
-
 // Adds a layer of `numel` numbers at these places to `chunks`, which has `l` already.
 void add(Chunks& chunks, int l, int64_t numel, bool packed) {
   chunks.numel[l] = uint32_t(numel);

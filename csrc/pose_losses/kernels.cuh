@@ -43,11 +43,6 @@ __device__ __forceinline__ T slope_of(T a, T b, T constant) {
 template <typename Pixel>
 constexpr int kAtOnce = 16 / sizeof(Pixel);
 
-template <typename Pixel>
-__device__ __forceinline__ bool is_aligned(const void* data) {
-  return reinterpret_cast<uintptr_t>(data) % 16 == 0;
-}
-
 // Neighbours from `at` on, up to kAtOnce: all of them with one instruction if `whole`.
 template <typename Pixel>
 __device__ __forceinline__ Pack<Pixel, kAtOnce<Pixel>> read(const void* data, int64_t at,
@@ -85,8 +80,7 @@ __global__ void __launch_bounds__(kLossThreads, 1)
   for (int i = 0; i < arrays.arrays; ++i) {
     const int64_t count = arrays.count[i];
     const void* a = arrays.a[i];
-    const bool aligned =
-        is_aligned<Pixel>(a) && (kTerm != Term::pair || is_aligned<Pixel>(arrays.b));
+    const bool aligned = is_aligned(a) && (kTerm != Term::pair || is_aligned(arrays.b));
     T sum = 0;
     for (int64_t at = int64_t(threadIdx.x) * kAtOnce<Pixel>; at < count;
          at += kLossThreads * kAtOnce<Pixel>) {
@@ -117,9 +111,8 @@ __global__ void __launch_bounds__(kGradientThreads)
   if (at >= count) return;
   const void* a = arrays.a[i];
   void* to_b = kTerm == Term::pair ? gradients.b : nullptr;
-  const bool aligned = is_aligned<Pixel>(a) && is_aligned<Pixel>(gradients.a[i]) &&
-                       (kTerm != Term::pair || is_aligned<Pixel>(arrays.b)) &&
-                       is_aligned<Pixel>(to_b);
+  const bool aligned = is_aligned(a) && is_aligned(gradients.a[i]) &&
+                       (kTerm != Term::pair || is_aligned(arrays.b)) && is_aligned(to_b);
   const bool whole = aligned && at + kAtOnce<Pixel> <= count;
   const T factor = kTerm == Term::outside ? T(1) : T(2), constant = T(arrays.constant);
   const T share = T(double(*grad_loss) * arrays.share[i]) * factor;

@@ -45,8 +45,6 @@ cudaError_t forward(const Comparison& pair, const Slopes& slopes, double windows
                 static_cast<T*>(values));
 }
 
-bool aligned(const Image& image) { return reinterpret_cast<uintptr_t>(image.data) % 16 == 0; }
-
 template <typename T, typename Pixel>
 cudaError_t scale_flat(const Image& slope, const Image& grad, const T* grad_output, int64_t stride,
                        double per_window, int64_t batch, int64_t count, cudaStream_t stream) {
@@ -62,7 +60,7 @@ cudaError_t scale(const Image& slope, const Image& grad, const T* grad_output, i
                   double per_window, const int64_t (&size)[4], cudaStream_t stream) {
   const int64_t count = size[1] * size[2] * size[3];
   if (lie_flat(slope, grad, size) && count * element_size(slope.element) % 16 == 0 &&
-      aligned(slope) && aligned(grad)) {
+      is_aligned(slope.data) && is_aligned(grad.data)) {
     const auto run = [&]<typename Pixel>() {
       return scale_flat<T, Pixel>(slope, grad, grad_output, stride, per_window, size[0], count,
                                   stream);

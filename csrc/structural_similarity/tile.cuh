@@ -7,8 +7,6 @@
 
 #include <cuda_runtime.h>
 
-#include <type_traits>
-
 #include "common/launch.cuh"
 #include "common/numbers.cuh"
 #include "common/reduce.cuh"

@@ -54,7 +54,7 @@ MUTANTS = (
     Mutant(
         "losses-packs-anywhere",
         "missing check: numbers that are not aligned are moved 16 bytes at a time",
-        KERNELS,
+        "csrc/common/pixels.cuh",
         "return reinterpret_cast<uintptr_t>(data) % 16 == 0;",
         "return data != nullptr || true;",
         CUDA,
