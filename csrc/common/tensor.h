@@ -24,6 +24,12 @@ inline Element element_of(torch::headeronly::ScalarType type) {
   }
 }
 
+// The type in which sums over the tensor's numbers are formed, and that of losses.
+inline torch::headeronly::ScalarType wide_type(const torch::stable::Tensor& tensor) {
+  using torch::headeronly::ScalarType;
+  return tensor.scalar_type() == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
+}
+
 inline Image image_of(const torch::stable::Tensor& tensor) {
   FASTPOSE_CHECK(tensor.dim() == 4, "an image is a tensor (B, C, H, W)");
   return {tensor.data_ptr(),

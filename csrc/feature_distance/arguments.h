@@ -111,10 +111,9 @@ inline Distance distance_of(const std::vector<Tensor>& features, const std::vect
   return distance;
 }
 
-// What sums are formed in, and so the type of the loss.
-inline ScalarType wide_type(const std::vector<Tensor>& features) {
+inline ScalarType type_of_loss(const std::vector<Tensor>& features) {
   FASTPOSE_CHECK(!features.empty(), "no layers");
-  return features[0].scalar_type() == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
+  return wide_type(features[0]);
 }
 
 // For the backward: the memory of a gradient has no gaps, in whatever order.

@@ -22,7 +22,7 @@ std::tuple<Tensor, Tensor> forward(std::vector<Tensor> given, std::vector<Tensor
                                    std::optional<Tensor> mask, std::optional<Tensor> running_mean,
                                    std::optional<Tensor> started, std::vector<Tensor> gradients,
                                    int64_t norm, double momentum, bool update, bool through_mean) {
-  const auto wide = features::wide_type(given);
+  const auto wide = features::type_of_loss(given);
   const int32_t device = given[0].get_device_index();
   const DeviceGuard guard(device);
   Tensor loss = torch::stable::new_empty(given[0], {}, wide);

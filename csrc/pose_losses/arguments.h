@@ -18,10 +18,6 @@ using torch::stable::Tensor;
 
 constexpr int64_t kComponents = 3;  // of homogeneous coordinates
 
-inline ScalarType type_of_losses(const Tensor& tensor) {
-  return tensor.scalar_type() == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
-}
-
 // The tensor itself or, if it has gaps, a copy without.
 inline Tensor dense(const Tensor& tensor) {
   return tensor.is_contiguous() ? tensor : torch::stable::contiguous(tensor);
@@ -45,7 +41,7 @@ inline void check_points(const Tensor& points) {
 // For the backward: the gradient of a loss that was computed from `tensor`.
 inline void check_loss_gradient(const Tensor& grad_output, const Tensor& tensor) {
   FASTPOSE_CHECK(grad_output.numel() == 1 && together(grad_output, tensor) &&
-                     grad_output.scalar_type() == type_of_losses(tensor),
+                     grad_output.scalar_type() == wide_type(tensor),
                  "the gradient is not that of the loss");
 }
 
@@ -75,8 +71,7 @@ inline Gaussians gaussians_of(const Tensor& mean, const Tensor& log_variance) {
 inline void check_coordinates(const Tensor& coordinates, const Gaussians& gaussians,
                               const Tensor& mean) {
   FASTPOSE_CHECK(coordinates.numel() == gaussians.size && coordinates.is_contiguous() &&
-                     together(coordinates, mean) &&
-                     coordinates.scalar_type() == type_of_losses(mean),
+                     together(coordinates, mean) && coordinates.scalar_type() == wide_type(mean),
                  "the coordinates are not those of the forward");
 }
 

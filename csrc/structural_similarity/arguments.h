@@ -55,16 +55,12 @@ inline Image image_or_nothing(const Tensor& image, bool wanted) {
   return wanted ? image_of(image) : Image{};
 }
 
-inline ScalarType type_of_values(const Tensor& image) {
-  return image.scalar_type() == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
-}
-
 // For the backward: that the slopes of an image are there, and fit the gradient that arrived.
 inline void check_slope(const Tensor& slope, const Tensor& grad_output, int64_t window) {
   const int side = window_side(window);
   FASTPOSE_CHECK(grad_output.dim() == 1 && together(slope, grad_output) && slope.dim() == 4 &&
                      slope.size(0) == grad_output.size(0) && slope.size(2) >= side &&
-                     slope.size(3) >= side && grad_output.scalar_type() == type_of_values(slope),
+                     slope.size(3) >= side && grad_output.scalar_type() == wide_type(slope),
                  "a gradient is wanted that the forward was not asked for");
 }
 
