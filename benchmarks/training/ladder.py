@@ -2,10 +2,12 @@
 
     python -m benchmarks.training.ladder --out FILE.json [--recipe NAME] [--batch N] [--compile]
 
-First both ends train some steps from the same weights on the same batches in float64 and must give
-the same losses (see `compare`). Then every rung takes a step in each round, in random order, so
-that a busy machine slows all alike. Batches are noise: how long a step takes does not depend on
-them. The rung of one CUDA graph is measured where there is a GPU.
+First both ends train some steps from the same weights on the same batches and must give the same
+losses: in float64, at a tenth of the learning rate. At the full rate adversaries enlarge whatever
+is rounded otherwise, so that only the first steps can agree; how many do is said (see `compare`).
+Then every rung takes a step in each round, in random order, so that a busy machine slows all alike.
+Batches are noise: how long a step takes does not depend on them. The rung of one CUDA graph is
+measured where there is a GPU.
 """
 
 from __future__ import annotations

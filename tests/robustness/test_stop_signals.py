@@ -88,6 +88,8 @@ def prepare_slowly(folder: Path) -> None:
         return name
 
     ClipWriter.add = add_and_wait
+    # As at a terminal: what a shell starts in the background, tests too, ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     words = ["prepare", str(folder / "frames"), "--out", str(folder / "clips")]
     raise SystemExit(main([*words, "--crop", "full", "--layout", "frames"]))
 
