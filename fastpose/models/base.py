@@ -1,6 +1,9 @@
-"""What every detector of people on pictures of one size has in common."""
+"""What models have in common, and what detectors of people on pictures of one size do."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, MutableMapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,21 +13,41 @@ from fastpose.poses import Poses
 from fastpose.skeletons import Skeleton
 
 
-class PoseModel(nn.Module):
-    """A model of this package, beside ``losses``: what it detects, on what, and prediction.
+class Model(nn.Module):
+    """What training asks of a model.
 
     Attributes:
-        skeleton: the K joints that it detects.
-        image_size: side S of its pictures.
+        skeleton: its K joints.
         needs_still_background: whether the frames of a pair must share theirs.
         networks: modules that the losses call as a whole and that together hold all that is
-            trained, by name; what ``torch.compile`` may replace.
+            trained, by name; what ``torch.compile`` may replace. None: nothing can be compiled.
     """
 
     skeleton: Skeleton
-    image_size: int
     needs_still_background = False
-    networks: tuple[str, ...]
+    networks: tuple[str, ...] = ()
+
+    def losses(self, batch: MutableMapping[str, Any], phase: str) -> dict[str, Tensor]:
+        """Losses of one phase by name; ``batch`` also carries what one phase leaves to the next."""
+        raise NotImplementedError
+
+    def choose(self, batch_size: int, phases: Collection[str]) -> dict[str, Tensor]:
+        """Random choices of one step that are made on the host: more entries for its batch."""
+        return {}
+
+    def sheet(self, batch: MutableMapping[str, Any]) -> dict[str, np.ndarray]:
+        """Columns of a sample sheet; of a model that looks at frames."""
+        raise NotImplementedError
+
+
+class PoseModel(Model):
+    """A detector of its skeleton's joints.
+
+    Attributes:
+        image_size: side S of its pictures.
+    """
+
+    image_size: int
 
     def inference_module(self) -> nn.Module:
         """What is exported: uint8 (B, 3, S, S) to pixels (B, K, 2) and confidence (B, K)."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fastpose.errors import UserError
+from fastpose.models.base import Model
 from fastpose.nn.batch_norm import BatchNorm2d
 from fastpose.skeletons import Skeleton, conversion_matrix
 
@@ -68,7 +69,7 @@ class Layer(nn.Module):
         return self.dropout(torch.relu(x))
 
 
-class Lifter(nn.Module):
+class Lifter(Model):
     """The whole network. One phase, ``"main"``, trains it.
 
     Args:
@@ -80,7 +81,6 @@ class Lifter(nn.Module):
         UserError: the skeleton has no pelvis.
     """
 
-    needs_still_background = False
     networks = ("",)  # itself
 
     def __init__(

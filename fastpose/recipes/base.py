@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from torch import nn
 
 from fastpose.data.pairs import PAIRS
 from fastpose.data.pose_prior import PriorConfig
 from fastpose.errors import UserError, nearest
+from fastpose.models.base import Model
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
 from fastpose.models.lifting import Lifter, LiftingConfig
 from fastpose.models.shape_templates import ShapeTemplates, ShapeTemplatesConfig
@@ -32,7 +31,7 @@ from fastpose.training.phases import (
 
 ModelConfig = KeypointGANConfig | ShapeTemplatesConfig | LiftingConfig | SupervisedConfig
 # The systems by the name under which a recipe is written down.
-SYSTEMS: dict[str, tuple[type[ModelConfig], type[nn.Module]]] = {
+SYSTEMS: dict[str, tuple[type[ModelConfig], Callable[..., Model]]] = {
     "keypointgan": (KeypointGANConfig, KeypointGAN),
     "shape-templates": (ShapeTemplatesConfig, ShapeTemplates),
     "lifting": (LiftingConfig, Lifter),
@@ -185,10 +184,10 @@ class Recipe:
         return get_skeleton(self.skeleton)
 
 
-def build_model(recipe: Recipe, skeleton: Skeleton, *, for_training: bool = True) -> nn.Module:
+def build_model(recipe: Recipe, skeleton: Skeleton, *, for_training: bool = True) -> Model:
     """The recipe's model; without what only training needs if ``for_training`` is off."""
     model = next(model for config, model in SYSTEMS.values() if type(recipe.model) is config)
-    return model(recipe.model, skeleton, for_training=for_training)  # type: ignore[call-arg]
+    return model(recipe.model, skeleton, for_training=for_training)
 
 
 def override(recipe: Recipe, pairs: Sequence[str]) -> Recipe:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fastpose.errors import UserError
-from fastpose.models.base import PoseModel
+from fastpose.models.base import Model, PoseModel
 from fastpose.skeletons import Skeleton
 from fastpose.training import checkpoint_folder as folders
 from fastpose.training.batches import make_generators
@@ -287,7 +287,7 @@ def describe(path: str | Path, *, ema: bool = True) -> CheckpointInfo:
     return CheckpointInfo(folder, manifest.step, manifest.stage, content["config"], digest)
 
 
-def load_model(path: str | Path, *, ema: bool = True) -> nn.Module:
+def load_model(path: str | Path, *, ema: bool = True) -> Model:
     """The model of a run or a checkpoint folder, in eval mode on the CPU.
 
     Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from fastpose.errors import UserError
+from fastpose.models.base import Model
 
 
-def compile_networks(model: nn.Module, device: torch.device) -> None:
+def compile_networks(model: Model, device: torch.device) -> None:
     """Let the modules that ``model.networks`` names run as compiled code when they are called.
 
     The model stays the same object with the same parameters, and copies of it are not compiled. It
@@ -17,8 +17,7 @@ def compile_networks(model: nn.Module, device: torch.device) -> None:
     Raises:
         UserError: torch.compile does not work here, or the model does not say what to compile.
     """
-    names = getattr(model, "networks", None)
-    if names is None:
+    if not model.networks:
         raise UserError(f"compile: a {type(model).__name__} has no networks to compile; say false")
     try:
         # Without dynamic sizes, here and below: a batch of another size, in the stage before, must
@@ -30,5 +29,5 @@ def compile_networks(model: nn.Module, device: torch.device) -> None:
             f"compile: torch.compile does not work here ({reason}); install what it lacks, such as "
             "a C++ compiler and, for GPUs, Triton, or leave compile=true out"
         ) from error
-    for name in names:
+    for name in model.networks:
         model.get_submodule(name).compile(dynamic=False)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def _running_statistics(model: nn.Module) -> set[str]:
@@ -18,7 +21,7 @@ def _running_statistics(model: nn.Module) -> set[str]:
     }
 
 
-class Ema:
+class Ema(Generic[M]):
     """A copy of ``model`` whose parameters follow it as a moving average.
 
     The decay of update t (from 0) of a stage is ``min(decay, (1 + t) / (10 + t))``, so that an
@@ -34,7 +37,7 @@ class Ema:
         statistics: the averages of running statistics.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: M, decay: float) -> None:
         self.decay = decay
         self._source = model
         self._copy = copy.deepcopy(model).requires_grad_(False).eval()
@@ -60,7 +63,7 @@ class Ema:
         torch._foreach_mul_(self._averaged, 1.0 - weight)
         torch._foreach_add_(self._averaged, torch._foreach_mul(self._followed, weight))
 
-    def module(self) -> nn.Module:
+    def module(self) -> M:
         """The averaged model in eval mode, its copied buffers brought up to date."""
         with torch.no_grad():
             for mine, theirs in self._copied:

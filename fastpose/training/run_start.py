@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from torch import nn
 
 from fastpose.data.clips import ClipStore
 from fastpose.data.disjoint import require_disjoint
@@ -192,7 +191,7 @@ def open_all(
     torch.set_num_threads(config.threads)
     state = make_state(config, device, world, console)
     clips = config.open_clips()
-    if clips is not None and getattr(state.model, "needs_still_background", False):
+    if clips is not None and state.model.needs_still_background:
         console.print(f"note: {measure_background(clips).report()}", markup=False)
     poses = config.open_prior(run)
     if clips is not None and poses is not None:
@@ -208,7 +207,7 @@ def make_state(
     torch.manual_seed(recipe.seed)
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
-        model: nn.Module = build_model(recipe, config.skeleton)
+        model = build_model(recipe, config.skeleton)
     for note in notes:
         console.print(f"note: {note.message}", markup=False)
     return TrainState(

@@ -53,10 +53,10 @@ class SheetWriter:
         batch = to_batch(self._arrays, state.device)
         devices = [state.device] if state.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.no_grad():
-            columns = model.sheet(batch)  # type: ignore[operator]
-        rows = sheet_rows(columns, model.skeleton)  # type: ignore[arg-type]
+            columns = model.sheet(batch)
+        rows = sheet_rows(columns, model.skeleton)
         if "poses" in self._arrays:
-            rows.append(("poses of the prior", _draw_poses(self._arrays, model.skeleton)))  # type: ignore[arg-type]
+            rows.append(("poses of the prior", _draw_poses(self._arrays, model.skeleton)))
         title = f"step {state.step}, {state.last_stage().name}"
         path = self._folder / f"step_{state.step:06d}.png"
         with explained(path, "the sample sheet"):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fastpose.errors import UserError, nearest
+from fastpose.models.base import Model
 from fastpose.training.batches import SOURCES, RngStates, initial_rng_states, stage_at
 from fastpose.training.compiled import compile_networks
 from fastpose.training.ema import Ema
@@ -26,7 +27,7 @@ def lr_factor(stage: Stage, stage_step: int) -> float:
     return 1.0 + share * (stage.lr_final - 1.0)
 
 
-def check_stages(model: nn.Module, stages: Sequence[Stage], processes: int = 1) -> None:
+def check_stages(model: Model, stages: Sequence[Stage], processes: int = 1) -> None:
     """UserError where a stage asks for what ``model`` or the loop does not have."""
     if sum(stage.steps for stage in stages) < 1 or any(stage.steps < 0 for stage in stages):
         raise UserError("the recipe's stages must have 0 or more steps each, 1 or more in all")
@@ -81,7 +82,7 @@ class TrainState:
     and start fresh with it.
 
     Args:
-        model: keeps the contract of ``fastpose.models``; moved to ``device``, channels-last.
+        model: moved to ``device``, channels-last.
         stages: the schedule.
         ema_decay: see :class:`fastpose.training.ema.Ema`.
         precision: see ``fastpose.training.precision``.
@@ -97,7 +98,7 @@ class TrainState:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Model,
         stages: Sequence[Stage],
         *,
         ema_decay: float,

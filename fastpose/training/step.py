@@ -107,10 +107,8 @@ class Stepper:
         """
         state = self._state
         batch = dict(batch)
-        choose = getattr(state.model, "choose", None)  # a model without random choices has none
-        if choose is not None:
-            choices = choose(stage.batch_size, [phase.name for phase in stage.phases])
-            batch |= {name: to_device(t, state.device) for name, t in choices.items()}
+        choices = state.model.choose(stage.batch_size, [phase.name for phase in stage.phases])
+        batch |= {name: to_device(t, state.device) for name, t in choices.items()}
         controls = [lr_factor(stage, stage_step), state.ema.weight(stage_step)]
         controls = torch.tensor(controls, dtype=torch.float64)
         self._controls.copy_(to_device(controls, state.device))
@@ -155,7 +153,7 @@ class Stepper:
             optimizer = state.optimizers[phase.name]
             state.train_only(phase)
             with autocast(state.device, state.precision):
-                losses = state.model.losses(batch, phase.name)  # type: ignore[operator]
+                losses = state.model.losses(batch, phase.name)
                 total = weighted_sum(losses, phase)
             total.backward()
             gradients = [p.grad for p in parameters if p.grad is not None]

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from fastpose.models.base import Model
 from fastpose.skeletons import SKELETONS
 from fastpose.training.batches import (
     Sources,
@@ -33,8 +34,8 @@ JOINTS = len(SKELETON.joints)
 CONFIG = {"recipe": {"name": "tiny", "width": 4}, "skeleton": SKELETON.to_dict()}
 
 
-class TinyModel(nn.Module):
-    """Keeps the contract of the models: two adversaries, batch statistics, a pool, random draws."""
+class TinyModel(Model):
+    """With two adversaries, batch statistics, a pool, random draws."""
 
     networks = ("encoder", "head", "critic")
 
@@ -75,6 +76,8 @@ class TinyModel(nn.Module):
 
 class RandomFrames:
     """Frames that are a function of the generator alone."""
+
+    unusable = ()
 
     def sample(
         self, batch: int, rng: np.random.Generator, share: slice = slice(None)
