@@ -31,7 +31,13 @@ _LOOK = 1.0  # seconds between looks at whether the thread that draws is still t
 
 
 class FrameSource(Protocol):
-    """Draws pairs of frames; see ``fastpose.data.frame_pairs``."""
+    """Draws pairs of frames; see ``fastpose.data.frame_pairs``.
+
+    Attributes:
+        unusable: names of the clips that are never drawn.
+    """
+
+    unusable: tuple[str, ...]
 
     def sample(
         self, batch: int, rng: np.random.Generator, share: slice = ..., /

@@ -20,7 +20,7 @@ def describe_plan(opened: Opened, run: Path, *, stop: int, fit_prior: bool) -> l
         f"model: {_parameters(state.model)}",
     ]
     if clips is not None:
-        alone = len(getattr(pairs, "unusable", ()))
+        alone = 0 if pairs is None else len(pairs.unusable)
         unusable = f", {alone} of them without a partner" if alone else ""
         lines.append(
             f"clips: {len(clips.clips)} with {clips.frames_total} frames of "
