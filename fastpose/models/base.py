@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, MutableMapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,6 +12,21 @@ from torch import Tensor, nn
 
 from fastpose.poses import Poses
 from fastpose.skeletons import Skeleton
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What recipes and runs ask of a model's configuration.
+
+    Attributes:
+        FILES: its fields that name files or folders.
+        image_size: side of the pictures that the model takes; None: of any.
+        skeleton: what it learns; None: the recipe names it.
+    """
+
+    FILES: ClassVar[tuple[str, ...]] = ()
+    image_size: ClassVar[int | None] = None
+    skeleton: ClassVar[Skeleton | None] = None
 
 
 class Model(nn.Module):

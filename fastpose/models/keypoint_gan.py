@@ -22,7 +22,7 @@ from torch import nn
 
 from fastpose import ops
 from fastpose.errors import UserError
-from fastpose.models.base import PixelDetector, PoseModel, to_pictures, to_pixels
+from fastpose.models.base import ModelConfig, PixelDetector, PoseModel, to_pictures, to_pixels
 from fastpose.nn.blocks import INSTANCE, initialise
 from fastpose.nn.decoder import Decoder
 from fastpose.nn.encoder import Encoder
@@ -37,7 +37,7 @@ SIZES = (64, 128, 256)
 
 
 @dataclass(frozen=True)
-class KeypointGANConfig:
+class KeypointGANConfig(ModelConfig):
     """Architecture and fixed choices of the model.
 
     Args:
@@ -54,6 +54,8 @@ class KeypointGANConfig:
         motion_weight: how much more the perceptual loss looks at what differs between the two
             frames of a pair than at what stands still; 0 in the paper (ours).
     """
+
+    FILES = ("feature_weights",)
 
     image_size: int = 128
     width: int = 32

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fastpose.errors import UserError
-from fastpose.models.base import Model
+from fastpose.models.base import Model, ModelConfig
 from fastpose.nn.batch_norm import BatchNorm2d
 from fastpose.skeletons import Skeleton, conversion_matrix
 
@@ -24,7 +24,7 @@ ROOT = "pelvis"
 
 
 @dataclass(frozen=True)
-class LiftingConfig:
+class LiftingConfig(ModelConfig):
     """Architecture and fixed choices of the network.
 
     Args:
@@ -35,6 +35,8 @@ class LiftingConfig:
             as the published code has it, which makes the network depend on where people stand.
         detector: a run or checkpoint whose detections the stages that need "detected" learn from.
     """
+
+    FILES = ("detector",)
 
     width: int = 1024
     blocks: int = 2

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from fastpose import ops
 from fastpose.errors import UserError
-from fastpose.models.base import PixelDetector, PoseModel, to_pictures, to_pixels
+from fastpose.models.base import ModelConfig, PixelDetector, PoseModel, to_pictures, to_pixels
 from fastpose.nn.feature_network import FeatureNetwork
 from fastpose.nn.image_translator import ImageTranslator
 from fastpose.nn.part_motion import PIVOTS, TRANSFORMS, PartMotion, normalise
@@ -41,7 +41,7 @@ _AGREE = 0.02  # share of the side that a joint's anchors may lie apart for a co
 
 
 @dataclass(frozen=True)
-class ShapeTemplatesConfig:
+class ShapeTemplatesConfig(ModelConfig):
     """Architecture and fixed choices of the model.
 
     Args:
@@ -64,6 +64,8 @@ class ShapeTemplatesConfig:
         feature_layer: index of its layer whose output is compared; None: 13 of VGG-19 (relu3_2, as
             published), the middle one of the others.
     """
+
+    FILES = ("feature_weights",)
 
     template: Template = field(default_factory=lambda: load_template("t-pose"))
     image_size: int = 256

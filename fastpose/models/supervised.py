@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from fastpose import ops
 from fastpose.errors import UserError
-from fastpose.models.base import PixelDetector, PoseModel, to_pictures, to_pixels
+from fastpose.models.base import ModelConfig, PixelDetector, PoseModel, to_pictures, to_pixels
 from fastpose.nn.blocks import initialise
 from fastpose.nn.encoder import Encoder
 from fastpose.skeletons import Skeleton
@@ -26,7 +26,7 @@ SIZES = (64, 128, 256)
 
 
 @dataclass(frozen=True)
-class SupervisedConfig:
+class SupervisedConfig(ModelConfig):
     """Architecture of the detector.
 
     Args:

@@ -12,7 +12,7 @@ from typing import Any
 from fastpose.data.pairs import PAIRS
 from fastpose.data.pose_prior import PriorConfig
 from fastpose.errors import UserError, nearest
-from fastpose.models.base import Model
+from fastpose.models.base import Model, ModelConfig
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
 from fastpose.models.lifting import Lifter, LiftingConfig
 from fastpose.models.shape_templates import ShapeTemplates, ShapeTemplatesConfig
@@ -29,7 +29,6 @@ from fastpose.training.phases import (
     Stage,
 )
 
-ModelConfig = KeypointGANConfig | ShapeTemplatesConfig | LiftingConfig | SupervisedConfig
 # The systems by the name under which a recipe is written down.
 SYSTEMS: dict[str, tuple[type[ModelConfig], Callable[..., Model]]] = {
     "keypointgan": (KeypointGANConfig, KeypointGAN),
@@ -117,7 +116,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.model, ShapeTemplatesConfig) == bool(self.skeleton):
+        if (self.model.skeleton is not None) == bool(self.skeleton):
             raise UserError(
                 "skeleton: must be empty with a shape template, which tells the joints, and named "
                 f"with any other model; got '{self.skeleton}'"
@@ -173,15 +172,13 @@ class Recipe:
     @property
     def files(self) -> dict[str, str]:
         """Fields of the model that name files or folders, with what they name."""
-        named = {name: getattr(self.model, name, None) for name in ("feature_weights", "detector")}
+        named = {name: getattr(self.model, name) for name in self.model.FILES}
         return {name: path for name, path in named.items() if path}
 
     @property
     def target(self) -> Skeleton:
         """What the model learns to detect; UserError where the skeleton's name is unknown."""
-        if isinstance(self.model, ShapeTemplatesConfig):
-            return self.model.template.skeleton
-        return get_skeleton(self.skeleton)
+        return self.model.skeleton or get_skeleton(self.skeleton)
 
 
 def build_model(recipe: Recipe, skeleton: Skeleton, *, for_training: bool = True) -> Model:

@@ -112,8 +112,8 @@ class RunConfig:
         if self.data is None:
             return None
         store = ClipStore.open(self.data)
-        size = getattr(self.recipe.model, "image_size", store.size)  # lifting takes any
-        if store.size != size:
+        size = self.recipe.model.image_size
+        if size is not None and store.size != size:
             raise UserError(
                 f"{self.data}: its frames are {store.size} x {store.size}, the recipe's model "
                 f"takes {size} x {size}; prepare them with --size {size}, or --set "
