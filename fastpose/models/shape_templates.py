@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from fastpose import ops
 from fastpose.errors import UserError
 from fastpose.models.base import ModelConfig, PixelDetector, PoseModel, to_pictures, to_pixels
+from fastpose.nn.constant import constant
 from fastpose.nn.feature_network import FeatureNetwork
 from fastpose.nn.image_translator import ImageTranslator
 from fastpose.nn.part_motion import PIVOTS, TRANSFORMS, PartMotion, normalise
@@ -129,7 +130,6 @@ class ShapeTemplates(PoseModel):
 
     centers: Tensor
     covariances: Tensor
-    pairs: Tensor
     needs_still_background = True
     networks = ("detector.regressor", "detector.motion", "translator")
 
@@ -150,7 +150,6 @@ class ShapeTemplates(PoseModel):
         scale = (2.0 / (template.size - 1)) ** 2
         constant(self, "centers", normalise(torch.from_numpy(template.centers), template.size))
         constant(self, "covariances", torch.from_numpy(template.covariances) * scale)
-        constant(self, "pairs", torch.from_numpy(template.pair_indices))
         self.jitter = _GUARD * scale if config.guard else 0.0
         self._network: tuple[FeatureNetwork, ...] = ()
         if for_training:
@@ -216,7 +215,7 @@ class ShapeTemplates(PoseModel):
         points = self.detector.move(maps)[:, : self.anchors]
         # That code measures in sides of the canvas, n pixels and not n - 1.
         share = (points + 1.0) * ((self.canvas - 1) / (2.0 * self.canvas))
-        a, b = share[:, self.pairs[:, 0]], share[:, self.pairs[:, 1]]
+        a, b = (share[:, ends] for ends in self.detector.pairs.unbind(1))
         return ops.anchor_loss(a, b, form="code"), ops.boundary_loss(2.0 * share - 1.0, form="code")
 
     def feature_loss(self, image: Tensor, target: Tensor) -> Tensor:
@@ -304,12 +303,6 @@ class TemplateDetector(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised points (B, J, 2) and confidence (B, J) of images in [-1, 1]."""
         return self.read(self.maps(images)[-1])
-
-
-def constant(module: nn.Module, name: str, value: Tensor) -> None:
-    """A tensor of the template: it follows the module's device, and is in no checkpoint."""
-    value = value.float() if value.is_floating_point() else value
-    module.register_buffer(name, value, persistent=False)
 
 
 def pairs_of_joints(template: Template) -> np.ndarray:

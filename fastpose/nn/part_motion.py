@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fastpose.nn.constant import constant
 from fastpose.templates import Template
 
 TRANSFORMS = ("affine", "similarity")
@@ -50,7 +51,6 @@ class PartMotion(nn.Module):
         self.maps = len(alone) + len(groups) + len(again)
         self.numbers = 6 if transform == "affine" else 4
         self.outputs = self.maps * self.numbers
-        self.two_step = bool(again)
         self.side = 2.0 * template.size / (template.size - 1)  # one side, in normalised units
         centers = normalise(torch.from_numpy(template.centers), template.size)
         origins = torch.full((self.maps, 2), -1.0, dtype=torch.float64)
@@ -60,9 +60,9 @@ class PartMotion(nn.Module):
                 origins[index] = centers[mine].mean(dim=0)
             origins[len(alone) + len(groups) :] = centers[again]
         self.about_parts = pivot == "part"
-        self.register_buffer("origins", origins.float(), persistent=False)
-        self.register_buffer("step_one", torch.tensor(first), persistent=False)
-        self.register_buffer("moved_again", torch.tensor(again, dtype=torch.long), persistent=False)
+        constant(self, "origins", origins)
+        constant(self, "step_one", torch.tensor(first))
+        constant(self, "moved_again", torch.tensor(again, dtype=torch.long))
 
     def forward(self, numbers: Tensor) -> list[Tensor]:
         """Maps (B, K, 2, 3) after each step, of one step or of two, from (B, outputs).
@@ -73,7 +73,7 @@ class PartMotion(nn.Module):
         steps = len(self.moved_again)
         own = slice(None, self.maps - steps)
         first = about(linear[:, own], shift[:, own], self.origins[own])[:, self.step_one]
-        if not self.two_step:
+        if not steps:
             return [first]
         # About where step one has brought the part; the published corner stays the corner.
         origins = self.origins[self.maps - steps :]
