@@ -171,13 +171,19 @@ class TrainState:
         modules = [self.model.get_submodule(name) for name in phase.modules]
         return [parameter for module in modules for parameter in module.parameters()]
 
-    def train_only(self, phase: Phase) -> None:
-        """Let only the parameters of ``phase`` take gradients, so that no other's are computed."""
-        mine = {id(p) for p in self._trained[phase.name]}
+    def train_only(self, phase: Phase) -> list[nn.Parameter]:
+        """Let only the parameters of ``phase`` take gradients, so that no other's are computed.
+
+        Returns:
+            Those parameters.
+        """
+        trained = self._trained[phase.name]
+        mine = {id(p) for p in trained}
         for parameters in self._trained.values():
             for parameter in parameters:
                 parameter.requires_grad_(id(parameter) in mine)
                 parameter.grad = None
+        return trained
 
     def at_stage_end(self) -> bool:
         """Whether the last step taken was the last of its stage."""

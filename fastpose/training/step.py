@@ -149,9 +149,8 @@ class Stepper:
         factor, ema_weight = self._controls.unbind()
         figures: Batch = {}
         for phase in stage.phases:
-            parameters = state.parameters_of(phase)
+            parameters = state.train_only(phase)
             optimizer = state.optimizers[phase.name]
-            state.train_only(phase)
             with autocast(state.device, state.precision):
                 losses = state.model.losses(batch, phase.name)
                 total = weighted_sum(losses, phase)
