@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fastpose.nn.across import ALONE, Across
 from fastpose.recipes.base import Augmentation
+from fastpose.training.device import to_device
 
 
 def augment(
@@ -43,7 +44,7 @@ def augment(
     matrix = np.stack([cos * side, -sin, shift[:, 0], sin * side, cos, shift[:, 1]], axis=-1)
     mine = matrix.reshape(count, 2, 3)[across.share(count)]
     # From where in the old picture a place of the new one comes.
-    theta = _to(mine.astype(np.float32), target)
+    theta = to_device(mine.astype(np.float32), target.device)
     grid = F.affine_grid(theta, list(target.shape), align_corners=True)
     for name in ("target", "other"):
         if name in batch:
@@ -51,17 +52,9 @@ def augment(
             batch[name] = images.contiguous(memory_format=torch.channels_last)
     if "points" in batch:
         points, known = batch["points"], batch["known"]
-        flipped = _to((side < 0.0)[across.share(count)], target)
-        other_side = _to(np.array(mirror), target)
+        flipped = to_device((side < 0.0)[across.share(count)], target.device)
+        other_side = to_device(np.array(mirror), target.device)
         points = torch.where(flipped[:, None, None], points[:, other_side], points)
         batch["known"] = torch.where(flipped[:, None], known[:, other_side], known)
-        back = _to(np.linalg.inv(mine[:, :, :2]).astype(np.float32), target)
+        back = to_device(np.linalg.inv(mine[:, :, :2]).astype(np.float32), target.device)
         batch["points"] = (points - theta[:, None, :, 2]) @ back.mT
-
-
-def _to(values: np.ndarray, like: Tensor) -> Tensor:
-    """On the device of ``like``, without waiting for it."""
-    tensor = torch.from_numpy(values)
-    if like.is_cuda:  # only from pinned memory is a copy begun and not waited for
-        tensor = tensor.pin_memory()
-    return tensor.to(like.device, non_blocking=True)

@@ -17,6 +17,7 @@ from fastpose.errors import UserError
 from fastpose.nn.across import ALONE, Across
 from fastpose.recipes.base import Augmentation
 from fastpose.training.augment import augment
+from fastpose.training.device import to_device
 from fastpose.training.phases import Stage
 
 RngStates = dict[str, dict[str, Any]]
@@ -237,16 +238,9 @@ def _worker_died(reason: str) -> UserError:
     return UserError(f"the thread that draws batches died ({reason}); resume the run")
 
 
-def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """``tensor`` of the CPU on ``device``, without waiting for it."""
-    if device.type == "cuda":  # only from pinned memory is a copy begun and not done
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
-
-
 def images_to_float(images: np.ndarray, device: torch.device) -> Tensor:
     """uint8 (B,S,S,3) to float (B,3,S,S) in [-1, 1], channels-last in memory."""
-    tensor = to_device(torch.from_numpy(np.ascontiguousarray(images)), device)
+    tensor = to_device(np.ascontiguousarray(images), device)
     return tensor.permute(0, 3, 1, 2).to(torch.float32).mul_(2.0 / 255.0).sub_(1.0)
 
 
@@ -273,7 +267,7 @@ def to_batch(
     for name in ("poses", "points", "known", "positions"):
         if name in arrays:
             values = np.ascontiguousarray(arrays[name], dtype=np.float32)
-            batch[name] = to_device(torch.from_numpy(values), device)
+            batch[name] = to_device(values, device)
     if "target" in batch and rng is not None:
         augment(batch, augmentation, rng, across, mirror)
     return batch

@@ -1,8 +1,10 @@
-"""Which device a run trains on."""
+"""Which device a run trains on, and the way to it."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from fastpose.errors import UserError
 
@@ -39,3 +41,11 @@ def choose_device(name: str, process: int | None = None) -> torch.device:
             f"{fewer}use --device cpu, or install a torch built for CUDA and its driver"
         )
     return device
+
+
+def to_device(values: Tensor | np.ndarray, device: torch.device) -> Tensor:
+    """``values`` of the CPU on ``device``, without waiting for them."""
+    tensor = torch.as_tensor(values)
+    if device.type == "cuda":  # only from pinned memory is a copy begun and not done
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)

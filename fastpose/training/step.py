@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from fastpose.errors import UserError
-from fastpose.training.batches import Prepared, to_device
+from fastpose.training.batches import Prepared
 from fastpose.training.cuda_graph import ON_GPU, Graphs, Replay
+from fastpose.training.device import to_device
 from fastpose.training.phases import ON, Phase, Stage
 from fastpose.training.precision import autocast
 from fastpose.training.state import TrainState, lr_factor
