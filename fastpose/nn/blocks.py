@@ -34,20 +34,14 @@ def conv_block(
 
 
 def leaky_block(
-    in_channels: int,
-    out_channels: int,
-    *,
-    kernel: int = 3,
-    stride: int = 1,
-    padding: int = 1,
-    dilation: int = 1,
+    in_channels: int, out_channels: int, *, kernel: int = 3, stride: int = 1, dilation: int = 1
 ) -> nn.Sequential:
-    """Convolution with bias, BatchNorm, LeakyReLU of slope 0.01.
+    """Convolution with bias and a border of one zero, BatchNorm, LeakyReLU of slope 0.01.
 
     Source: the published code of the shape templates (Schmidtke et al., CVPR 2021).
     """
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel, stride, padding, dilation),
+        nn.Conv2d(in_channels, out_channels, kernel, stride, padding=1, dilation=dilation),
         BatchNorm2d(out_channels),
         nn.LeakyReLU(0.01, inplace=True),
     )

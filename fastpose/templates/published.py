@@ -81,9 +81,7 @@ def read_published(
         pairs=hang_together(parts),
         joints=_joints(parts),
         limbs=_LIMBS,
-        groups={
-            f"{s}_arm": tuple(f"{s}_{p}" for p in ("upper_arm", "forearm", "hand")) for s in "rl"
-        },
+        groups={f"{side}_arm": tuple(f"{side}_{part}" for part in _ARM) for side in "rl"},
     )
 
 
