@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from typing import Any, TypeVar
 from fastpose.errors import UserError, nearest
 
 T = TypeVar("T")
+# Evaluated anew for every part they are most of the time that reading a template takes.
+_hints = functools.cache(typing.get_type_hints)
 
 
 def from_dict(kind: type[T], data: Any, where: str) -> T:
@@ -26,7 +29,7 @@ def from_dict(kind: type[T], data: Any, where: str) -> T:
     """
     if not isinstance(data, Mapping):
         raise UserError(f"{where}: expected fields of {kind.__name__}, got {data!r}")
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     names = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for key in data:
         if key not in names:
