@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fastpose.media.drawing import INK, PAPER, Colour, Image, draw_line, draw_text, text_size
+from fastpose.media.drawing import INK, Colour, Image, draw_line, draw_text, text_size
 
 # Told apart by people who see no red or green too (Okabe, Ito, "Color universal design", 2008).
 COLOURS: tuple[Colour, ...] = (
@@ -155,7 +155,6 @@ def _axes(
         return bottom - (bottom - top) * (value - low_y) / (high_y - low_y)
 
     chart = np.full((size[1], size[0], 3), 255, np.uint8)
-    chart[:] = PAPER
     chart = draw_text(chart, title, (10, 6), size=_TITLE)
     for tick in nice_ticks(low_x, high_x):
         place = to_x(tick)

@@ -57,11 +57,11 @@ def draw_skeleton(
     thick = max(1.5, max(out.shape[:2]) / 90) if width is None else width
     for (first, second), group in zip(skeleton.limbs, skeleton.limb_groups, strict=True):
         if shown[list(_joints(first))].all() and shown[list(_joints(second))].all():
-            draw_line(out, _place(points, first), _place(points, second), _side(group), thick)
+            draw_line(out, _place(points, first), _place(points, second), side_colour(group), thick)
     for joint, point, visible in zip(skeleton.joints, points, shown, strict=True):
         if visible:
             draw_line(out, point, point, PAPER, thick * 1.7)
-            draw_line(out, point, point, _side(joint), thick * 1.2)
+            draw_line(out, point, point, side_colour(joint), thick * 1.2)
     return out
 
 
@@ -185,16 +185,17 @@ def contact_sheet(
     return sheet
 
 
+def side_colour(name: str) -> Colour:
+    """Colour of what ``name`` names, by its ``l_`` or ``r_``."""
+    return LEFT if name.startswith("l_") else RIGHT if name.startswith("r_") else MIDDLE
+
+
 def _joints(end: End) -> tuple[int, ...]:
     return end if isinstance(end, tuple) else (end,)
 
 
 def _place(points: NDArray[np.float64], end: End) -> NDArray[np.float64]:
     return points[list(_joints(end))].mean(axis=0)
-
-
-def _side(name: str) -> Colour:
-    return LEFT if name.startswith("l_") else RIGHT if name.startswith("r_") else MIDDLE
 
 
 @lru_cache(maxsize=16)

@@ -10,15 +10,14 @@ import numpy as np
 from fastpose.errors import UserError
 from fastpose.media.drawing import (
     INK,
-    LEFT,
     MIDDLE,
     PAPER,
-    RIGHT,
     Image,
     draw_line,
     draw_skeleton,
     draw_text,
     grid,
+    side_colour,
 )
 from fastpose.media.images import write_image
 from fastpose.templates import Template, load_template, save_template
@@ -88,6 +87,5 @@ def _draw_parts(template: Template, side: int) -> Image:
         d = pixels - np.array(part.center)
         q = np.einsum("yxi,ij,yxj->yx", d, np.linalg.inv(covariance), d)
         alpha = 0.8 * np.exp(-0.5 * q)[..., None]
-        sides = {"l_": LEFT, "r_": RIGHT}
-        picture += alpha * (np.array(sides.get(part.name[:2], MIDDLE)) - picture)
+        picture += alpha * (np.array(side_colour(part.name)) - picture)
     return np.rint(picture).astype(np.uint8)
