@@ -140,6 +140,11 @@ class Template:
         if not self.joints:
             raise UserError(f"template '{self.name}': needs joints, that is what it detects")
         for joint, points in self.joints.items():
+            if joint.split() != [joint] or set(joint) & set("+-"):  # see make_skeleton
+                raise UserError(
+                    f"template '{self.name}': joint '{joint}': a joint's name must not be empty or "
+                    "hold a blank, + or -"
+                )
             if not points:
                 raise UserError(f"template '{self.name}': joint '{joint}' names no points")
             for point in points:
