@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "fastpose"
 LOW = {"errors", "files", "skeletons", "poses"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
-    "files": set(),
+    "files": {"errors"},
     "skeletons": {"errors"},
     "poses": {"errors", "skeletons"},
     "structures": {"errors"},

@@ -20,10 +20,10 @@ from fastpose.data.pose_prior import PosePrior
 from fastpose.errors import UserError
 from fastpose.evaluation.metrics.positions3d import align, mean_position_error
 from fastpose.evaluation.protocols.declare import MPJPE, N_MPJPE, P_MPJPE
+from fastpose.files import explained, pretty_json, replace_file
 from fastpose.models.lifting import Lifter, LiftingConfig
 from fastpose.recipes.lifting import BODIES
 from fastpose.training.checkpoint import describe, load_model
-from fastpose.training.files import explained, pretty_json, replace_file
 from fastpose.training.run_config import RunConfig, find_run
 from fastpose.training.run_sources import detect_bodies
 

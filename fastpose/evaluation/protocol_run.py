@@ -19,8 +19,8 @@ from fastpose.evaluation.protocol_plots import write_plots
 from fastpose.evaluation.protocol_report import ProtocolReport, make_report
 from fastpose.evaluation.protocols import get_protocol
 from fastpose.evaluation.protocols.declare import Protocol
+from fastpose.files import explained, pretty_json, replace_file
 from fastpose.inference import load
-from fastpose.training.files import explained, pretty_json, replace_file
 
 REPORT = "report.json"
 

@@ -16,9 +16,9 @@ from fastpose.evaluation.baselines import evaluate
 from fastpose.evaluation.labels import open_labels
 from fastpose.evaluation.report import EvaluationReport
 from fastpose.evaluation.sheet import clip_pair, write_sheet
+from fastpose.files import explained, pretty_json, replace_file
 from fastpose.inference import load
 from fastpose.skeletons import Skeleton
-from fastpose.training.files import explained, pretty_json, replace_file
 from fastpose.training.run_config import RunConfig, find_run
 
 REPORT, SHEET = "report.json", "sheet.png"

@@ -20,10 +20,10 @@ from fastpose.data.clips import ClipStore
 from fastpose.errors import UserError
 from fastpose.export.frames import clips_of_run, spread_frames
 from fastpose.export.parity import ParityReport, check_parity, run_eager
+from fastpose.files import explained, sha256, write_synced
 from fastpose.inference.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES, ModelInfo
 from fastpose.inference.runtimes.torch import provenance
 from fastpose.training.checkpoint import CheckpointInfo, describe, load_detector
-from fastpose.training.files import explained, sha256, write_synced
 
 OPSET = 20
 

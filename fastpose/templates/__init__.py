@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fastpose.errors import UserError, nearest
-from fastpose.files import replacing
+from fastpose.files import explained, parse_object, replace_file
 from fastpose.skeletons import Skeleton, make_skeleton
 from fastpose.structures import from_dict
 
@@ -289,11 +288,8 @@ def load_template(name: str | Path) -> Template:
 
 def template_from_json(text: str, where: str) -> Template:
     """Inverse of :func:`template_to_json`; ``where`` is what errors call it."""
-    try:
-        data: Any = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}: is no JSON ({error})") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+    data = parse_object(where, text)
+    if data.get("format") != FORMAT:
         raise UserError(
             f'{where}: is no template (it needs "format": "{FORMAT}"); files of the published code '
             "are converted by 'fastpose view template FILE ANCHORS --save NEW'"
@@ -313,11 +309,8 @@ def save_template(template: Template, path: str | Path) -> None:
     path = Path(path)
     if path.suffix != ".json":
         raise UserError(f"{path}: template files end in .json")
-    try:
-        with replacing(path) as temporary:
-            temporary.write_text(template_to_json(template))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+    with explained(path, "the template"):
+        replace_file(path, template_to_json(template).encode())
 
 
 def template_to_json(template: Template) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from fastpose.errors import UserError, nearest
+from fastpose.files import parse_object
 from fastpose.templates import Part, Template
 from fastpose.templates.make import hang_together
 
@@ -87,12 +87,10 @@ def read_published(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{path}: expected part names with their values")
-    return data
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    return parse_object(path, text)
 
 
 def _part(published: str, shape: Any, points: Any, where: str) -> Part:

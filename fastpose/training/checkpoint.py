@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from fastpose.errors import UserError
+from fastpose.files import canonical_json, parse_object
 from fastpose.models.base import Model, PoseModel
 from fastpose.skeletons import Skeleton
 from fastpose.training import checkpoint_folder as folders
 from fastpose.training.batches import make_generators
 from fastpose.training.checkpoint_folder import EMA, JSON_LIMIT, MODEL, OPTIMIZER, SLACK, STATE
-from fastpose.training.files import canonical_json, parse_object
 from fastpose.training.metrics import MetricSums
 from fastpose.training.state import TrainState
 

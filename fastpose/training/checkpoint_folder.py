@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from fastpose.errors import UserError
-from fastpose.training.files import (
+from fastpose.files import (
     canonical_json,
     explained,
     read_json,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fastpose.errors import UserError
-from fastpose.training.files import canonical_json, explained, write_synced
+from fastpose.files import canonical_json, explained, write_synced
 from fastpose.training.state import TrainState
 from fastpose.training.step import Launched
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.progress import TimeRemainingColumn as Remaining
 
-from fastpose.training.files import explained, replace_file
+from fastpose.files import explained, replace_file
 from fastpose.training.state import TrainState
 
 METRICS, TIMING = "metrics.jsonl", "timing.jsonl"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from torch import nn
 
+from fastpose.files import free_bytes
 from fastpose.training.checkpoint import checkpoint_bytes
-from fastpose.training.files import free_bytes
 from fastpose.training.run_start import Opened
 
 

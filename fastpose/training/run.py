@@ -30,11 +30,11 @@ from rich.console import Console
 
 from fastpose.environment import collect
 from fastpose.errors import UserError
+from fastpose.files import explained, pretty_json, read_json, replace_file, require_space
 from fastpose.recipes import Recipe
 from fastpose.training.checkpoint import CHECKPOINTS, checkpoint_bytes, resume, save_checkpoint
 from fastpose.training.checkpoint_folder import list_folders, remove_temporaries
 from fastpose.training.device import choose_device
-from fastpose.training.files import explained, pretty_json, read_json, replace_file, require_space
 from fastpose.training.logging import METRICS, TIMING, Clock, RunLog, keep_until
 from fastpose.training.loop import Outputs, Schedule, train
 from fastpose.training.plan import describe_plan

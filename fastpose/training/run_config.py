@@ -11,9 +11,9 @@ from typing import Any
 from fastpose.data.clips import ClipStore
 from fastpose.data.pose_prior import PosePrior
 from fastpose.errors import UserError
+from fastpose.files import explained, pretty_json, read_json, replace_file
 from fastpose.recipes import Recipe, recipe_from_dict, recipe_to_dict
 from fastpose.skeletons import Skeleton
-from fastpose.training.files import explained, pretty_json, read_json, replace_file
 
 FORMAT, VERSION = "fastpose-run", 1
 CONFIG, PRIOR_FIT = "config.json", "prior_fit.npz"

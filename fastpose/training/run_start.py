@@ -17,10 +17,10 @@ from fastpose.data.pose_prior import PosePrior
 from fastpose.data.prior_fit import fit_prior
 from fastpose.data.still_background import measure_background
 from fastpose.errors import UserError
+from fastpose.files import explained, replace_file
 from fastpose.recipes import RECIPES, Recipe, build_model, recipe_to_dict
 from fastpose.training.batches import Sources
 from fastpose.training.checkpoint import difference
-from fastpose.training.files import explained, replace_file
 from fastpose.training.run_config import CONFIG, PRIOR_FIT, RunConfig
 from fastpose.training.run_sources import open_sources
 from fastpose.training.state import TrainState

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fastpose.files import explained
 from fastpose.media.drawing import contact_sheet, draw_skeleton
 from fastpose.media.images import resize, write_image
 from fastpose.skeletons import Skeleton
 from fastpose.training.batches import Sources, to_batch
-from fastpose.training.files import explained
 from fastpose.training.state import TrainState
 
 _SHOWN = 8

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from fastpose import files
 from fastpose.errors import UserError
-from fastpose.training import checkpoint_folder, files
+from fastpose.training import checkpoint_folder
 from fastpose.training.checkpoint import find_checkpoint, save_checkpoint
 from fastpose.training.checkpoint_folder import FILES, MANIFEST
 from fastpose.training.state import TrainState

@@ -19,11 +19,11 @@ import safetensors.torch
 import torch
 
 from fastpose.errors import UserError
+from fastpose.files import canonical_json, sha256
 from fastpose.recipes import build_model, recipe_to_dict
 from fastpose.skeletons import get_skeleton
 from fastpose.training.checkpoint import load_model, resume, save_checkpoint
 from fastpose.training.checkpoint_folder import EMA, MANIFEST, STATE
-from fastpose.training.files import canonical_json, sha256
 from fastpose.training.state import TrainState
 from tests.training.small_run import small_recipe
 

@@ -149,8 +149,10 @@ def test_parts_that_cannot_be(changes: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no JSON"),
-        ("[]", "is no template"),
+        ("{", "is not readable as JSON"),
+        pytest.param("[" * 100_000, "is not readable as JSON", id="deep"),
+        ("[]", "expected a JSON object, found list"),
+        ("{}", "is no template"),
         ('{"format": "fastpose-template", "version": 2}', "version 2, expected 1"),
         ('{"format": "fastpose-template", "version": 1, "sise": 3}', "no field 'sise'"),
         ('{"format": "fastpose-template", "version": 1, "name": "x"}', "missing"),
@@ -185,7 +187,7 @@ def test_saving_is_all_or_nothing(tmp_path: Path) -> None:
     templates.save_template(template, tmp_path / "t.json")
     assert load_template(tmp_path / "t.json") == template
     assert [p.name for p in tmp_path.iterdir()] == ["t.json"]
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot write the template"):
         templates.save_template(template, tmp_path / "no" / "t.json")
     with pytest.raises(UserError, match=r"end in \.json"):
         templates.save_template(template, tmp_path / "t.txt")

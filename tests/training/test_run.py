@@ -182,7 +182,7 @@ def test_bad_data_leaves_no_run_behind(tmp_path: Path, prepare, message: str) ->
 
 
 def test_too_small_a_disk_is_told_before_anything_is_written(tmp_path: Path, monkeypatch) -> None:
-    from fastpose.training import files
+    from fastpose import files
 
     monkeypatch.setattr(files, "free_bytes", lambda folder: 1000)
     with pytest.raises(UserError, match=r"two checkpoints\) needs \d+ bytes and 1000 are free"):
