@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,21 +23,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.harness import Contender, interleave, machine, ratio
+from benchmarks.harness import machine
+from benchmarks.training import steps
 from benchmarks.training.baselines.keypoint_gan import Baseline, Pieces, plain
+from benchmarks.training.steps import Batch, Step
 from fastpose import ops
 from fastpose.errors import UserError
 from fastpose.models.keypoint_gan import KeypointGAN, KeypointGANConfig
-from fastpose.recipes.base import Recipe, build_model
-from fastpose.recipes.registry import get_recipe
-from fastpose.skeletons import get_skeleton
+from fastpose.recipes import Recipe, get_recipe
 from fastpose.training.phases import OFF, ON
-from fastpose.training.state import TrainState
-from fastpose.training.step import Stepper
 
 SAME = 1e-3  # largest relative difference of a loss between the two ends
-Batch = dict[str, Tensor]
-Step = Callable[[Batch], dict[str, float]]
 
 
 class Ladder:
@@ -69,9 +63,7 @@ class Ladder:
         self.stage = replace(stage, batch_size=batch, phases=phases)
         self.recipe, self.device, self.dtype, self.compile = recipe, device, dtype, compile
         torch.manual_seed(recipe.seed)
-        with warnings.catch_warnings():  # that its features are random: they cost the same
-            warnings.simplefilter("ignore")
-            model = build_model(recipe, get_skeleton(recipe.skeleton))
+        model = steps.build(recipe)
         assert isinstance(model, KeypointGAN) and model.perceptual is not None
         self.model, self.config = model.to(dtype), model.config
         (network,) = model.perceptual._network
@@ -81,17 +73,12 @@ class Ladder:
     def batches(self, count: int, seed: int = 0) -> list[Batch]:
         """Noise in the shapes of a batch, channels-last as the loader gives it."""
         source = torch.Generator().manual_seed(seed)
-        size, joints = self.config.image_size, len(self.model.skeleton.joints)
-        found = []
+        like: Any = {"device": self.device, "dtype": self.dtype}
+        batch, joints, found = self.stage.batch_size, len(self.model.skeleton.joints), []
         for _ in range(count):
-            pictures = torch.rand(2, self.stage.batch_size, 3, size, size, generator=source)
-            target, other = (pictures * 2 - 1).to(self.device, self.dtype)
-            poses = torch.rand(self.stage.batch_size, joints, 2, generator=source)
-            found.append({
-                "target": target.contiguous(memory_format=torch.channels_last),
-                "other": other.contiguous(memory_format=torch.channels_last),
-                "poses": (poses * 1.6 - 0.8).to(self.device, self.dtype),
-            })  # fmt: skip
+            frames = steps.frames(batch, self.config.image_size, source, **like)
+            poses = torch.rand(batch, joints, 2, generator=source) * 1.6 - 0.8
+            found.append({**frames, "poses": poses.to(**like)})
         return found
 
     def plain(self, change: Callable[[Pieces, KeypointGAN], Pieces], channels_last: bool) -> Step:
@@ -110,18 +97,15 @@ class Ladder:
 
     def ours(self, precision: str, cuda_graph: str = OFF, *, compile: bool = False) -> Step:
         """The step of `fastpose train`."""
-        state = TrainState(
+        return steps.our_step(
             copy.deepcopy(self.model),
-            (self.stage,),
+            self.stage,
             ema_decay=self.recipe.ema_decay,
             precision=precision,
-            seed=0,
             device=self.device,
             cuda_graph=cuda_graph,
             compile=compile,
         )
-        stage, steps = state.enter_stage(), Stepper(state, print)
-        return lambda batch: steps.take(stage, 0, batch).read()
 
     def rungs(self) -> dict[str, Step]:
         """From plain PyTorch to ours, in order."""
@@ -167,12 +151,12 @@ class Ladder:
         return found
 
 
-def differences(ladder: Ladder, steps: int) -> list[float]:
+def differences(ladder: Ladder, count: int) -> list[float]:
     """The largest relative difference of any loss between the two ends, step by step."""
     first = ladder.plain(lambda pieces, _: pieces, channels_last=False)
     last = ladder.ours("float32")  # that is: without autocast
     worst = []
-    for index, batch in enumerate(ladder.batches(steps)):
+    for index, batch in enumerate(ladder.batches(count)):
         torch.manual_seed(index)  # of the image pools
         expected = first(batch)
         torch.manual_seed(index)
@@ -181,7 +165,7 @@ def differences(ladder: Ladder, steps: int) -> list[float]:
     return worst
 
 
-def compare(recipe: Recipe, batch: int, device: torch.device, steps: int) -> dict[str, Any]:
+def compare(recipe: Recipe, batch: int, device: torch.device, count: int) -> dict[str, Any]:
     """Whether both ends of the ladder compute the same losses, in float64.
 
     At the recipe's learning rate a rounding of 1e-16 grows several times larger with every step, as
@@ -189,14 +173,14 @@ def compare(recipe: Recipe, batch: int, device: torch.device, steps: int) -> dic
     rounding stays rounding: there all steps must.
     """
     at = {rate: Ladder(recipe, batch, device, torch.float64, rate) for rate in (0.1, 1.0)}
-    slow, full = (differences(at[rate], steps) for rate in (0.1, 1.0))
+    slow, full = (differences(at[rate], count) for rate in (0.1, 1.0))
     return {
-        "steps": steps,
+        "steps": count,
         "largest_difference_at_a_tenth_of_the_rate": max(slow),
         "same": max(slow) <= SAME,
         "differences_at_the_full_rate": full,
         "steps_that_agree_at_the_full_rate": next(
-            (i for i, value in enumerate(full) if value > SAME), steps
+            (i for i, value in enumerate(full) if value > SAME), count
         ),
     }
 
@@ -204,25 +188,7 @@ def compare(recipe: Recipe, batch: int, device: torch.device, steps: int) -> dic
 def measure(ladder: Ladder, rounds: int) -> list[dict[str, Any]]:
     """Seconds of a step on every rung, and how many times faster than the first it is."""
     (batch,) = ladder.batches(1, seed=1)
-    rows = []
-    for name, step in ladder.rungs().items():
-        rows.append(Contender(name, lambda step=step: (step(batch), _wait(ladder.device))))
-    interleave(rows, rounds)
-    size = ladder.stage.batch_size
-    return [
-        {
-            "rung": row.name,
-            **row.summary(),
-            "images_per_s": round(size / min(row.wall), 2),
-            "times_faster": {m: ratio(rows[0], row, m) for m in ("wall", "cpu")},
-        }
-        for row in rows
-    ]
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    return steps.measure(ladder.rungs(), batch, rounds)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -258,16 +224,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "rungs": measure(ladder, chosen.rounds),
     }
     print(table(report))
-    if chosen.out is not None:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_text(json.dumps(report, indent=1) + "\n")
+    steps.write(chosen.out, report)
     return 0 if losses["same"] else 1
 
 
 def table(report: dict[str, Any]) -> str:
     """A line for each rung."""
     losses = report["losses"]
-    lines = [
+    heads = [
         f"{report['recipe']}, batch {report['batch']}, {report['image_size']} pixels, "
         f"threads: {report['threads']}",
         f"losses of {losses['steps']} steps at a tenth of the learning rate differ by at most "
@@ -275,13 +239,7 @@ def table(report: dict[str, Any]) -> str:
         + ("" if losses["same"] else f": more than {SAME:g}")
         + f"; at the full rate {losses['steps_that_agree_at_the_full_rate']} agree to {SAME:g}",
     ]
-    for row in report["rungs"]:
-        times = row["times_faster"]
-        lines.append(
-            f"{row['rung']:40} {row['wall_ms']['min']:9.1f} ms {row['images_per_s']:8.1f} images/s"
-            f"  {times['wall']['of_minima']:5.2f}x wall  {times['cpu']['of_minima']:5.2f}x cpu"
-        )
-    return "\n".join(lines)
+    return "\n".join([*heads, *steps.table(report["rungs"])])
 
 
 if __name__ == "__main__":

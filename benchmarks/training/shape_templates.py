@@ -10,27 +10,25 @@ Batches are noise and the features random: how long a step takes does not depend
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from benchmarks.harness import Contender, interleave, machine, ratio
+from benchmarks.harness import machine
+from benchmarks.training import steps
 from benchmarks.training.baselines.shape_templates import Baseline
+from benchmarks.training.steps import Batch, Step
 from fastpose.models.shape_templates import ShapeTemplates, ShapeTemplatesConfig
 from fastpose.nn.feature_network import FeatureNetwork
-from fastpose.recipes import build_model, get_recipe
-from fastpose.training.state import TrainState
-from fastpose.training.step import Stepper, weighted_sum
+from fastpose.recipes import get_recipe
+from fastpose.training.step import weighted_sum
 
 SAME = 1e-5  # largest relative difference of a loss or the gradient
-Step = Callable[[dict[str, Tensor]], dict[str, float]]
 
 
 class Bench:
@@ -52,21 +50,13 @@ class Bench:
         self.weights = self.build().state_dict()
 
     def build(self, **changes: Any) -> ShapeTemplates:
-        recipe = replace(self.recipe, model=replace(self.config, **changes))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = build_model(recipe, recipe.target)
+        model = steps.build(replace(self.recipe, model=replace(self.config, **changes)))
         assert isinstance(model, ShapeTemplates)
         return model
 
-    def batches(self, count: int) -> list[dict[str, Tensor]]:
-        source, size = torch.Generator().manual_seed(0), self.config.image_size
-        found = []
-        for _ in range(count):
-            pair = torch.rand(2, self.stage.batch_size, 3, size, size, generator=source) * 2 - 1
-            target, other = (x.contiguous(memory_format=torch.channels_last) for x in pair)
-            found.append({"target": target, "other": other})
-        return found
+    def batch(self, dtype: torch.dtype = torch.float32) -> Batch:
+        source = torch.Generator().manual_seed(0)
+        return steps.frames(self.stage.batch_size, self.config.image_size, source, dtype=dtype)
 
     def plain(self, *, autocast: bool = False) -> Step:
         model = self.build()
@@ -84,9 +74,7 @@ class Bench:
     def ours(self, precision: str, warp: str) -> Step:
         model = self.build(warp=warp)
         model.load_state_dict(self.weights)
-        state = TrainState(model, (self.stage,), ema_decay=0.0, precision=precision, seed=0)
-        stage, steps = state.enter_stage(), Stepper(state, print)
-        return lambda batch: steps.take(stage, 0, batch).read()
+        return steps.our_step(model, self.stage, ema_decay=0.0, precision=precision)
 
 
 def differences(bench: Bench) -> dict[str, float]:
@@ -95,8 +83,7 @@ def differences(bench: Bench) -> dict[str, float]:
     In float64 and from the same weights: in float32 one step of Adam, which follows the sign of
     every gradient, makes rounding visible.
     """
-    (batch,) = bench.batches(1)
-    batch = {name: value.double() for name, value in batch.items()}
+    batch = bench.batch(torch.float64)
     theirs, ours = bench.build(warp="sampled").double(), bench.build(warp="sampled").double()
     theirs.load_state_dict(bench.weights)
     ours.load_state_dict(bench.weights)
@@ -129,56 +116,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench = Bench(chosen.size, chosen.width, chosen.batch)
     worst = differences(bench)
     same = max(worst.values()) <= SAME
-    (batch,) = bench.batches(1)
-    steps = {
+    rungs = {
         "plain PyTorch": bench.plain(),
         "plain PyTorch, bfloat16, channels-last": bench.plain(autocast=True),
         "fastpose train, float32, sampled": bench.ours("float32", "sampled"),
         "fastpose train, float32": bench.ours("float32", "analytic"),
         "fastpose train": bench.ours("auto", "analytic"),
     }
-    rows = [Contender(name, lambda step=step: step(batch)) for name, step in steps.items()]
-    interleave(rows, chosen.rounds)
     report = {
         "machine": machine(),
         "threads": torch.get_num_threads(),
         "image_size": chosen.size,
         "width": chosen.width,
         "batch": chosen.batch,
-        "command": "python -m benchmarks.training.shape_templates " + " ".join(sys.argv[1:]),
+        "command": f"python -m benchmarks.training.shape_templates --size {chosen.size} "
+        f"--width {chosen.width} --batch {chosen.batch} --rounds {chosen.rounds}",
         "relative_difference": worst,
         "same": same,
-        "rows": [
-            {
-                "row": row.name,
-                **row.summary(),
-                "times_faster": {m: ratio(rows[0], row, m) for m in ("wall", "cpu")},
-            }
-            for row in rows
-        ],
+        "rungs": steps.measure(rungs, bench.batch(), chosen.rounds),
     }
     print(table(report))
-    if chosen.out is not None:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_text(json.dumps(report, indent=1) + "\n")
+    steps.write(chosen.out, report)
     return 0 if same else 1
 
 
 def table(report: dict[str, Any]) -> str:
     """A line for each row."""
-    lines = [
+    heads = [
         f"shape templates, batch {report['batch']}, {report['image_size']} pixels, "
         f"threads: {report['threads']}",
         "relative differences in float64: "
         + ", ".join(f"{name} {value:.1e}" for name, value in report["relative_difference"].items()),
     ]
-    for row in report["rows"]:
-        times = row["times_faster"]
-        lines.append(
-            f"{row['row']:40} {row['wall_ms']['min']:9.1f} ms"
-            f"  {times['wall']['of_minima']:5.2f}x wall  {times['cpu']['of_minima']:5.2f}x cpu"
-        )
-    return "\n".join(lines)
+    return "\n".join([*heads, *steps.table(report["rungs"])])
 
 
 if __name__ == "__main__":

@@ -17,15 +17,11 @@ from torch import Tensor, nn
 
 from fastpose.models.keypoint_gan import KeypointGAN
 from fastpose.nn.feature_network import FeatureNetwork
+from fastpose.nn.widen import widen
 from fastpose.training.phases import Phase, Stage
 
 Draw = Callable[[Tensor], Tensor]  # points (B, K, 2) to skeletons (B, 1, S, S) in [0, 1]
 Decode = Callable[[Tensor], tuple[Tensor, Tensor]]  # maps (B, K, h, w) to points and confidence
-
-
-def wide(x: Tensor) -> Tensor:
-    """In float32 where autocast made it narrower, as losses are written."""
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def every_limb(model: KeypointGAN) -> Draw:
@@ -57,7 +53,7 @@ def softmax_of_marginals(model: KeypointGAN) -> Decode:
     extent = model.config.keypoint_extent
 
     def decode(logits: Tensor) -> tuple[Tensor, Tensor]:
-        logits = wide(logits)
+        logits = widen(logits)
         like: Any = {"dtype": logits.dtype, "device": logits.device}
         across = logits.mean(2).softmax(-1)
         down = logits.mean(3).softmax(-1)
@@ -97,7 +93,7 @@ class HostPerceptual:
     def __call__(self, image: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         assert weight is None, "the paper weighs all pixels alike"
         pairs = zip(self.network(image), self.network(target), strict=True)
-        losses = [((wide(a) - wide(b)) ** 2).mean() for a, b in pairs]
+        losses = [((widen(a) - widen(b)) ** 2).mean() for a, b in pairs]
         if not self.means:
             self.means = [loss.item() for loss in losses]
         else:
@@ -133,7 +129,7 @@ class ListPool:
 
 def mean_over_scales(scores: list[Tensor], target: float) -> Tensor:
     """Least-squares GAN."""
-    return sum(((wide(s) - target) ** 2).mean() for s in scores) / len(scores)  # type: ignore[return-value]
+    return sum(((widen(s) - target) ** 2).mean() for s in scores) / len(scores)  # type: ignore[return-value]
 
 
 @dataclass

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fastpose.models.shape_templates import ShapeTemplates
 from fastpose.nn.feature_network import FeatureNetwork
+from fastpose.nn.widen import widen
 from fastpose.training.phases import Stage
 
 
@@ -90,9 +91,8 @@ class Baseline:
             image = self.model.translator(torch.cat([other, self.warp(theta)], dim=1))
             found, wanted = self.features(image)[-1], self.features(target)[-1]
             anchor, boundary = self.geometry(theta)
-            narrow = torch.promote_types(found.dtype, torch.float32)
             losses = {
-                "features": (found.to(narrow) - wanted.to(narrow)).abs().mean(),
+                "features": (widen(found) - widen(wanted)).abs().mean(),
                 "anchor": anchor,
                 "boundary": boundary,
             }

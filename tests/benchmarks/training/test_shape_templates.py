@@ -22,6 +22,6 @@ def test_every_row_is_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     arguments = ["--size", "64", "--width", "2", "--batch", "2", "--rounds", "1"]
     assert main([*arguments, "--out", str(out)]) == 0
     report = json.loads(out.read_text())
-    assert report["same"] and len(report["rows"]) == 5
-    assert report["rows"][0]["times_faster"]["wall"]["of_minima"] == 1.0
+    assert report["same"] and len(report["rungs"]) == 5
+    assert report["rungs"][0]["times_faster"]["wall"]["of_minima"] == 1.0
     assert "plain PyTorch" in capsys.readouterr().out
