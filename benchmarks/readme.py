@@ -89,9 +89,10 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
             cells += [_ratio(rows, groups) for groups in COLUMNS.values()]
             lines.append("| " + " | ".join(cells) + " |")
     loads = [report["machine"]["load"] for report in reports]
+    threads = max(row["threads"] for report in reports for row in report["results"])
     said = (
         "How many times longer than fastpose the fastest of each kind takes: by wall time on "
-        f"{reports[0]['machine']['cores']} threads / by CPU time on one"
+        f"{threads} threads / by CPU time on one"
         + (f", in rows with {TOGETHER} on as many." if TOGETHER in "".join(lines) else ".")
     )
     if WRONG in "".join(lines):

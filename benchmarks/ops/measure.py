@@ -114,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--grid", action="store_true")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--command", default="", help="for the record")
+    by_hand = "python -m benchmarks.ops.measure"
+    parser.add_argument("--command", default=by_hand, help="for the record")
     measure(**vars(parser.parse_args(arguments)))
     return 0
 
