@@ -1,0 +1,243 @@
+"""Three methods ranked on synthetic people who are filmed as those of Human3.6M are.
+
+    python examples/ranking.py [--out ranking] [--steps 1000] [--threads 1]
+
+One room, four fixed cameras, seven actors: five to train on and two to test on, as Human3.6M is
+split. A supervised regressor sees the joints of the training clips, KeypointGAN sees none, only
+poses of further actors; the mean of those poses is what a method must beat to have looked at the
+pictures. All are scored by the same protocol. What was begun is continued: to make it anew, delete
+the folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fastpose import cli, environment
+from fastpose.data.clips import Clip, ClipStore, ClipWriter
+from fastpose.data.pose_prior import PosePrior
+from fastpose.training.run_config import RunConfig
+
+PROTOCOL = "human36m-like"
+TEST_ACTORS = 2
+# Poses framed as the preset's cameras film: from any side and 1.6 m above the ground.
+VIEWS = (
+    "prior.frontal_share=0",
+    "prior.side_share=0",
+    "prior.pitch_mean=9",
+    "prior.pitch_sd=4",
+    "prior.height=0.73",
+    "prior.height_sd=0.05",
+    "prior.top=0.135",
+    "prior.centre_sd=0.08",
+)
+KEYPOINT_GAN, MEAN_POSE = "keypointgan", "mean pose of the prior"
+RECIPES = {"supervised": "supervised", KEYPOINT_GAN: "keypointgan-demo"}
+COMMANDS: list[str] = []
+
+
+def verb(*arguments: str, done: bool = False) -> None:
+    """Keep one verb of the command line, and run it unless it is done; stop where it fails."""
+    COMMANDS.append(f"fastpose {' '.join(arguments)}")
+    if done:
+        return
+    print(f"\n== {COMMANDS[-1]}", flush=True)
+    code = cli.main(list(arguments))
+    if code:
+        sys.exit(code)
+
+
+def split(people: Path, out: Path) -> None:
+    """The clips of ``people`` as ``out/train`` and ``out/test``, which share no actor."""
+    store = ClipStore.open(people)
+    tested = set(sorted({str(clip.actor) for clip in store.clips})[-TEST_ACTORS:])
+    parts: dict[str, list[Clip]] = {"train": [], "test": []}
+    for clip in store.clips:
+        parts["test" if clip.actor in tested else "train"].append(clip)
+    for name, clips in parts.items():
+        with ClipWriter(out / name, store.size, skeleton=store.skeleton, overwrite=True) as writer:
+            for clip in clips:
+                assert clip.keypoints is not None and clip.visible is not None
+                writer.add(
+                    clip.name,
+                    clip.frames,
+                    fps=clip.fps,
+                    activity=clip.activity,
+                    actor=clip.actor,
+                    split=name,
+                    source=clip.source,
+                    keypoints=clip.keypoints,
+                    visible=clip.visible,
+                )
+
+
+def write_mean_pose(prior: PosePrior, test: Path, path: Path) -> None:
+    """The mean of the prior's poses as everybody's prediction, beside the labels."""
+    store = ClipStore.open(test)
+    assert store.skeleton is not None
+    count = store.frames_total
+    mean = (prior.mean_pose() + 1.0) * (0.5 * (store.size - 1))
+    np.savez(
+        path,
+        predicted=np.broadcast_to(mean, (count, *mean.shape)),
+        predicted_names=np.array(prior.skeleton.joints),
+        truth=np.concatenate([np.asarray(clip.keypoints) for clip in store.clips]),
+        visible=np.concatenate([np.asarray(clip.visible) for clip in store.clips]),
+        joint_names=np.array(store.skeleton.joints),
+        activity=np.array([str(clip.activity) for clip in store.clips for _ in range(len(clip))]),
+        side=np.float64(store.size),
+    )
+
+
+def commit() -> str | None:
+    """Of the code that ran, with a + where files of it were changed; None outside of git."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()
+
+
+def make_data(out: Path, options: argparse.Namespace) -> None:
+    """Clips to train and to test on, and poses of actors who are in neither."""
+    preset, seed = ["--preset", PROTOCOL], options.seed
+    done = (out / "test").is_dir()
+    clips = ["--clips", str(options.clips), "--frames", "40", "--size", "64"]
+    where = ["--out", str(out / "people"), "--overwrite"]
+    verb("synthesize", *preset, *clips, *where, "--seed", str(seed + 1), done=done)
+    if not done:
+        split(out / "people", out)
+    done, poses = (out / "poses.npz").is_file(), str(out / "poses.npz")
+    where = ["--out", poses, "--poses-only", "--clips", "300"]
+    verb("synthesize", *preset, *where, "--seed", str(seed + 3), done=done)
+
+
+def train(out: Path, options: argparse.Namespace) -> None:
+    """Train both, or go on where they were."""
+    threads = ["--threads", str(options.threads)] if options.threads else []
+    for method, recipe in RECIPES.items():
+        steps = options.steps if method == KEYPOINT_GAN else options.supervised_steps
+        sets = [f"seed={options.seed}", f"stages.main.steps={steps}", "checkpoint_every=100"]
+        poses = []
+        if method == KEYPOINT_GAN:
+            poses, sets = ["--prior", str(out / "poses.npz")], [*sets, *VIEWS]
+        verb(
+            "train", recipe, "--data", str(out / "train"), *poses, "--out", str(out / method),
+            "--resume", *threads, "--set", *sets, done=finished(out / method),
+        )  # fmt: skip
+
+
+def finished(run: Path) -> bool:
+    """Whether all steps of ``run`` are done."""
+    path = run / "summary.json"
+    summary = json.loads(path.read_text()) if path.is_file() else {"step": 0, "total_steps": 1}
+    return summary["step"] == summary["total_steps"]
+
+
+def score(out: Path) -> dict[str, dict[str, Any]]:
+    """What the protocol says of each method on the test clips, the worst expected first."""
+    config = RunConfig.load(out / KEYPOINT_GAN)
+    prior = config.open_prior(out / KEYPOINT_GAN)
+    assert prior is not None  # KeypointGAN cannot be trained without
+    write_mean_pose(prior, out / "test", out / "mean-pose.npz")
+    data = ["--data", str(out / "test")]
+    methods: dict[str, tuple[Path, list[str]]] = {MEAN_POSE: (out / "mean-pose.npz", [])}
+    methods |= {method: (out / method, data) for method in reversed(RECIPES)}
+    found: dict[str, dict[str, Any]] = {}
+    for method, (model, given) in methods.items():
+        where = out / f"{method.replace(' ', '-')}-score"
+        verb("evaluate", str(model), *given, "--protocol", PROTOCOL, "--out", str(where))
+        found[method] = json.loads((where / "report.json").read_text())
+    return found
+
+
+def report(out: Path, scores: dict[str, dict[str, Any]]) -> None:
+    """Write ``ranking.json`` and print the table."""
+    plain, forgiven, constant = "ours", "ours, sides forgiven", "mean of the labels, always"
+    rows: dict[str, dict[str, Any]] = {}
+    for method, found in scores.items():
+        rows[method] = {
+            "percent": found["ours"][plain]["all"],
+            "forgiven_percent": found["ours"][forgiven]["all"],
+            "joints_within_5_percent": found["further"][plain]["joints within@0.05"],
+            "by_activity_forgiven": found["ours"][forgiven],
+        }
+        summary = out / method / "summary.json"
+        if summary.is_file():
+            trained = json.loads(summary.read_text())
+            rows[method] |= {k: trained[k] for k in ("step", "train_seconds", "cpu_seconds")}
+    falls = {
+        kind: all(a[kind] > b[kind] for a, b in itertools.pairwise(rows.values()))
+        for kind in ("percent", "forgiven_percent")
+    }
+    best_constant = scores[MEAN_POSE]["ours"][constant]["all"]
+    here = environment.collect()
+    parts = {name: ClipStore.open(out / name) for name in ("train", "test")}
+    figures = {
+        "what": "mean joint distance in percent of the picture's side, synthetic people, 64x64",
+        "methods": rows,
+        "mean_of_the_test_labels_percent": best_constant,
+        "ranked_as_expected": falls,
+        "clips": {
+            name: {
+                "clips": len(store.clips),
+                "frames": store.frames_total,
+                "actors": sorted({str(clip.actor) for clip in store.clips}),
+            }
+            for name, store in parts.items()
+        },
+        "commands": COMMANDS,
+        "commit": commit(),
+        "date": date.today().isoformat(),
+        "machine": {"cpu": here["devices"]["cpu"], "load": round(os.getloadavg()[0], 1)},
+        "versions": {"python": here["python"], "torch": torch.__version__},
+    }
+    (out / "ranking.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print("\n| method | error (%) | sides forgiven (%) | joints within 5 % |")
+    print("|---|---:|---:|---:|")
+    for method, row in rows.items():
+        within = row["joints_within_5_percent"]
+        print(f"| {method} | {row['percent']:.2f} | {row['forgiven_percent']:.2f} | {within:.1f} |")
+    print(f"| mean of the test clips' labels | {best_constant:.2f} | | |")
+    words = (f"{kind}: {'yes' if falls[kind] else 'no'}" for kind in falls)
+    print(f"\nranked as expected, each better than the one above it: {', '.join(words)}")
+    for path in (out / "ranking.json", *(out / method / "sheets" for method in RECIPES)):
+        print(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("ranking"))
+    parser.add_argument(
+        "--steps", type=int, default=1000, help="of KeypointGAN, after pre-training"
+    )
+    parser.add_argument("--supervised-steps", type=int, default=2000)
+    parser.add_argument("--clips", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    out: Path = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    make_data(out, options)
+    train(out, options)
+    report(out, score(out))
+
+
+if __name__ == "__main__":
+    main()
