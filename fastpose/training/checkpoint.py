@@ -142,9 +142,9 @@ def restore_checkpoint(
     manifest = folders.read_manifest(folder)
     content = _read_state(folder, manifest)
     if manifest.config_hash != folders.config_hash(config):
-        raise UserError(
-            f"{folder}: belongs to another recipe ({difference(content['config'], config)})"
-        )
+        stored = _with_newer_fields(content["config"])
+        if folders.config_hash(stored) != folders.config_hash(config):
+            raise UserError(f"{folder}: belongs to another recipe ({difference(stored, config)})")
     layout = folders.layout_of(state.model.state_dict())
     weights = {}
     for name in (MODEL, EMA):
@@ -221,6 +221,16 @@ def _rng_tensor(folder: Path, text: Any) -> Tensor:
         raise UserError(
             f"{folder / STATE}: a random state is no text of hex digits ({error})"
         ) from None
+
+
+def _with_newer_fields(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored configuration with the fields that recipes have got since, at their defaults."""
+    from fastpose.recipes import recipe_from_dict, recipe_to_dict
+
+    try:
+        return {**config, "recipe": recipe_to_dict(recipe_from_dict(config.get("recipe", {})))}
+    except UserError:  # a recipe that this version does not know; what differs is said
+        return config
 
 
 def difference(a: Any, b: Any, where: str = "") -> str:

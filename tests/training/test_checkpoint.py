@@ -107,6 +107,21 @@ def test_another_recipe_is_refused_with_the_field(tmp_path: Path) -> None:
         restore_checkpoint(make_state(), tmp_path / "checkpoints/step_000003", config)
 
 
+def test_a_recipe_of_before_it_had_a_field_is_the_same_recipe(tmp_path: Path) -> None:
+    """A field at its default describes what was done when there was none."""
+    new = {**CONFIG, "recipe": recipe_to_dict(small_recipe())}
+    old = {**CONFIG, "recipe": {k: v for k, v in new["recipe"].items() if k != "cuda_graph"}}
+    folder = save_checkpoint(make_state(), tmp_path, old)
+    restore_checkpoint(make_state(), folder, new)
+    for pair, message in (
+        ("cuda_graph=off", "cuda_graph is 'auto' there"),
+        ("seed=5", "seed is '0'"),
+    ):
+        other = {**CONFIG, "recipe": recipe_to_dict(small_recipe(pair))}
+        with pytest.raises(UserError, match=f"another recipe .recipe.{message}"):
+            restore_checkpoint(make_state(), folder, other)
+
+
 def test_another_models_weights_are_refused_and_change_nothing(tmp_path: Path) -> None:
     tiny_run(tmp_path, stop=3)
     wide = make_state(width=6)
