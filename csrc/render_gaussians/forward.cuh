@@ -1,8 +1,6 @@
 // Forward kernels of render_gaussians: one launch.
 #pragma once
 
-#include <type_traits>
-
 #include "render_gaussians/canvas.cuh"
 
 namespace fastpose::gaussians {

@@ -108,8 +108,9 @@ void gather(const Drawing& drawing, const Image& grad_output, const Gradients& g
   const int64_t maps = drawing.batch * drawing.maps;
   std::vector<double> sums(maps * bands * kSums);
   const auto kernel = FASTPOSE_CPU(render_gaussians_backward);
+  const bool needs_shape = gradients.covariance != nullptr || gradients.affine != nullptr;
   const auto run = [&](int64_t first, int64_t last) {
-    kernel(drawing, tasks, grad_output, sums.data(), first, last);
+    kernel(drawing, tasks, grad_output, sums.data(), first, last, needs_shape);
   };
   const int64_t least = grain(drawing, tasks);
   if (groups >= kEnoughGroups && tasks.group == 1) {

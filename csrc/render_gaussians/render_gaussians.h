@@ -63,9 +63,10 @@ FASTPOSE_DECLARE_CPU(void, render_gaussians_forward, const gaussians::Drawing& d
                      const gaussians::Tasks& tasks, const Image& output, int64_t first,
                      int64_t last)
 
-// Writes the Sums of math.h, (batch, maps, bands, kSums), of the tasks [first, last).
+// Writes the Sums of math.h, (batch, maps, bands, kSums), of the tasks [first, last). Those of a a,
+// a b and b b need not be right unless `needs_shape`: a mean's gradient does without.
 FASTPOSE_DECLARE_CPU(void, render_gaussians_backward, const gaussians::Drawing& drawing,
                      const gaussians::Tasks& tasks, const Image& grad_output, double* sums,
-                     int64_t first, int64_t last)
+                     int64_t first, int64_t last, bool needs_shape)
 
 }  // namespace fastpose
