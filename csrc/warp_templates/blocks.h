@@ -40,7 +40,8 @@ struct Block<Plain<T>> {
     const T* at = corner + y * pitch + x;
     return {at[0], at[1], at[pitch], at[pitch + 1]};
   }
-  // The same where x and y lie in 0 .. kPatch - 2.
+  // The same where x lies in 0 .. kPatch - 2 and y in 0 .. kRows - 2; kRows is at most kPatch.
+  template <int>
   static FASTPOSE_INLINE Texels<V> fetch_near(const T* corner, int pitch, Whole x, Whole y) {
     return fetch(corner, pitch, x, y);
   }
@@ -139,11 +140,12 @@ struct Block<Floats> {
     return {_mm512_castpd_ps(_mm512_unpacklo_pd(a, c)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, c)),
             _mm512_castpd_ps(_mm512_unpacklo_pd(b, d)), _mm512_castpd_ps(_mm512_unpackhi_pd(b, d))};
   }
+  template <int kRows>
   static FASTPOSE_INLINE Texels<Floats> fetch_near(const float* corner, int pitch, Whole x,
                                                    Whole y) {
-    static_assert(kPatch == 8);
+    static_assert(kPatch == 8 && (kRows == 6 || kRows == 8));
     __m512 two[4];  // rows
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < kRows / 2; ++i) {
       const float* row = corner + 2 * i * int64_t{pitch};
       two[i] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(row)),
                                   _mm256_loadu_ps(row + pitch), 1);
@@ -152,8 +154,10 @@ struct Block<Floats> {
     const __m512i t01 = _mm512_add_epi32(t00, _mm512_set1_epi32(kPatch));
     const __m512i one = _mm512_set1_epi32(1), lower = _mm512_set1_epi32(32);
     const auto look_up = [&](__m512i place, __mmask16 from_lower_half) {
-      return _mm512_mask_mov_ps(_mm512_permutex2var_ps(two[0], place, two[1]), from_lower_half,
-                                _mm512_permutex2var_ps(two[2], place, two[3]));
+      const __m512 upper = _mm512_permutex2var_ps(two[0], place, two[1]);
+      if (kRows == 6) return _mm512_mask_permutexvar_ps(upper, from_lower_half, place, two[2]);
+      return _mm512_mask_mov_ps(upper, from_lower_half,
+                                _mm512_permutex2var_ps(two[2], place, two[kRows / 2 - 1]));
     };
     const __mmask16 upper_row = _mm512_test_epi32_mask(t00, lower);
     const __mmask16 lower_row = _mm512_test_epi32_mask(t01, lower);
@@ -244,6 +248,7 @@ struct Block<Floats> {
     return {_mm256_castpd_ps(_mm256_unpacklo_pd(a, c)), _mm256_castpd_ps(_mm256_unpackhi_pd(a, c)),
             _mm256_castpd_ps(_mm256_unpacklo_pd(b, d)), _mm256_castpd_ps(_mm256_unpackhi_pd(b, d))};
   }
+  template <int>
   static FASTPOSE_INLINE Texels<Floats> fetch_near(const float* corner, int pitch, Whole x,
                                                    Whole y) {
     return fetch(corner, pitch, x, y);

@@ -79,12 +79,13 @@ struct BlockRow {
     plane.fill(y, rows, 0, start, T(0));
     plane.fill(y, rows, end, width - end, T(0));
   }
-  // Asks for the pixels of the next row of blocks, which the processor would not foresee: one line
-  // of its cache at a time, so that x, x + B::columns, ... ask for all rows.
+  // Asks for the pixels of the next row of blocks, which the processor would not foresee, to be
+  // read or overwritten: one line of its cache at a time, so that x, x + B::columns, ... ask for
+  // all rows.
   FASTPOSE_INLINE void prefetch_below(int x) const {
-    constexpr int kLine = 64 / sizeof(T);
-    const int row = x % kLine / B::columns;
-    if (row < B::rows) __builtin_prefetch(plane.at(y + B::rows + row, x / kLine * kLine));
+    constexpr unsigned kLine = 64 / sizeof(T);
+    const int row = unsigned(x) % kLine / B::columns;
+    if (row < B::rows) __builtin_prefetch(plane.at(y + B::rows + row, unsigned(x) / kLine * kLine));
   }
 };
 
@@ -102,6 +103,7 @@ void draw_map(const Warp& warp, const View<T>& view, const Plane<T>& plane, cons
     view.row_of_blocks(y, [&](int from, int to, const auto& blocks) {
       const BlockRow<T> row(warp, plane, band, lines, y, from, to);
       for (int x = from; x < to; x += B::columns) {
+        row.prefetch_below(x);
         const auto seen = blocks.at(x);
         B::store(value_of(blocks.texels(seen), seen.fx, seen.fy), row.pixels + x, row.pitch);
       }
@@ -165,24 +167,26 @@ MapSums<double> sums_of_map(const Warp& warp, const View<T>& view, const Plane<T
       const BlockRow<T> row(warp, plane, band, lines, y, from, to);
       row.read();
       LaneSums<V> own{zero, zero, zero, zero, zero, zero};
+      V place(T(from - centre_x));
       for (int x = from; x < to; x += B::columns) {
         row.prefetch_below(x);
         const auto seen = blocks.at(x);
         const Slope<V> slope = slope_of(blocks.texels(seen), seen.fx, seen.fy);
-        const V gradient = B::load(row.pixels + x, row.pitch), place(T(x - centre_x));
+        const V gradient = B::load(row.pixels + x, row.pitch);
         const V qx = B::times(gradient, slope.x), qy = B::times(gradient, slope.y);
         own.x = own.x + qx;
         own.y = own.y + qy;
         own.xx = multiply_add(place, qx, own.xx);
         own.yx = multiply_add(place, qy, own.yx);
+        place = place + V(T(B::columns));
       }
-      const V place(T(y - centre_y));
+      const V below(T(y - centre_y));
       sums.x = sums.x + own.x;
       sums.y = sums.y + own.y;
       sums.xx = sums.xx + own.xx;
       sums.yx = sums.yx + own.yx;
-      sums.xy = multiply_add(place, own.x, sums.xy);
-      sums.yy = multiply_add(place, own.y, sums.yy);
+      sums.xy = multiply_add(below, own.x, sums.xy);
+      sums.yy = multiply_add(below, own.y, sums.yy);
     });
   }
   return total<T>(sums, view.map, centre_x, centre_y);

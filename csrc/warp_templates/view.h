@@ -61,7 +61,8 @@ class View {
     to_corner_x_ = least(lane_x_), to_corner_y_ = least(lane_y_);
     lane_x_ = lane_x_ - V(T(to_corner_x_)), lane_y_ = lane_y_ - V(T(to_corner_y_));
     constexpr T kMost = T(kPatch - 2) - T(1) / 64;
-    near_ = greatest(lane_x_) <= kMost && greatest(lane_y_) <= kMost;
+    const T most = greatest(lane_y_);
+    rows_ = !(greatest(lane_x_) <= kMost && most <= kMost) ? 0 : most <= kMost - 2 ? 6 : kPatch;
   }
 
   // The pixel of rows first .. last - 1 that sees about the middle of the template: sums about it
@@ -93,8 +94,9 @@ class View {
     const int first = span.first / B::columns;
     const int count = (span.last + B::columns - 1) / B::columns - first;
     const double corner_x = x + to_corner_x_, corner_y = y_ + to_corner_y_;
-    near_ ? visit_blocks<true>(corner_x, corner_y, first, count, visit)
-          : visit_blocks<false>(corner_x, corner_y, first, count, visit);
+    rows_ == 6        ? visit_blocks<6>(corner_x, corner_y, first, count, visit)
+    : rows_ == kPatch ? visit_blocks<kPatch>(corner_x, corner_y, first, count, visit)
+                      : visit_blocks<0>(corner_x, corner_y, first, count, visit);
   }
 
  private:
@@ -102,9 +104,10 @@ class View {
     return at > least ? (at < most ? static_cast<int>(at) : most) : least;
   }
 
-  template <bool kNear, typename Visit>
+  template <int kRows, typename Visit>
   FASTPOSE_INLINE void visit_blocks(double corner_x, double corner_y, int first, int count,
                                     const Visit& visit) const {
+    constexpr bool kNear = kRows > 0;
     const double step_x = map.xx * B::columns, step_y = map.yx * B::columns, least = -kMargin;
     B::template split<kNear>(corner_x, step_x, first, count, least, edge_x_, corners_.x,
                              corners_.rest_x);
@@ -113,7 +116,7 @@ class View {
     int from = 0, to = count > 0 ? count : 0;
     while (kNear && from < to && is_zero(from)) ++from;
     while (kNear && from < to && is_zero(to - 1)) --to;
-    visit((first + from) * B::columns, (first + to) * B::columns, Blocks<kNear>{*this, first});
+    visit((first + from) * B::columns, (first + to) * B::columns, Blocks<kRows>{*this, first});
   }
 
   FASTPOSE_INLINE bool is_zero(int block) const {
@@ -121,17 +124,17 @@ class View {
   }
 
   // The blocks of a row, by the column of their first pixel.
-  template <bool kNear>
+  template <int kRows>
   struct Blocks {
     const View& view;
     int first;
 
     FASTPOSE_INLINE Seen<V> at(int column) const {
-      const int block = column / B::columns - first;
+      const int block = int(unsigned(column) / B::columns) - first;
       const int x = view.corners_.x[block], y = view.corners_.y[block];
       V from_x = view.lane_x_ + V(view.corners_.rest_x[block]);
       V from_y = view.lane_y_ + V(view.corners_.rest_y[block]);
-      if (!kNear) {  // what is off the template sees what is just beside it
+      if (kRows == 0) {  // what is off the template sees what is just beside it
         from_x = minimum(maximum(from_x, V(T(-2 - x))), V(T(view.edge_x_ - x)));
         from_y = minimum(maximum(from_y, V(T(-2 - y))), V(T(view.edge_y_ - y)));
       }
@@ -141,8 +144,12 @@ class View {
       return seen;
     }
     FASTPOSE_INLINE Texels<V> texels(const Seen<V>& seen) const {
-      return kNear ? B::fetch_near(seen.corner, view.texels_.pitch(), seen.x, seen.y)
-                   : B::fetch(seen.corner, view.texels_.pitch(), seen.x, seen.y);
+      const int pitch = view.texels_.pitch();
+      if constexpr (kRows == 0) {
+        return B::fetch(seen.corner, pitch, seen.x, seen.y);
+      } else {
+        return B::template fetch_near<kRows>(seen.corner, pitch, seen.x, seen.y);
+      }
     }
   };
 
@@ -151,7 +158,7 @@ class View {
   int width_, edge_x_, edge_y_;
   V lane_x_, lane_y_;                 // from a block's corner to its lanes' sources: >= 0
   double to_corner_x_, to_corner_y_;  // from its first pixel's source to its corner
-  bool near_;                         // no block sees more than kPatch x kPatch texels
+  int rows_;  // no block sees more than kPatch columns and so many rows of texels; 0: they may
 };
 
 }  // namespace
