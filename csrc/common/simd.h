@@ -32,7 +32,7 @@ namespace fastpose::FASTPOSE_ISA {
 // a peak of 1) the one with the least relative error, 9.1e-8.
 inline constexpr float kPower[6] = {
     1.0f, 6.931469776e-1f, 2.4022242085e-1f, 5.5507337433e-2f, 9.6715126396e-3f, 1.3264727197e-3f};
-// 2^x is 0 below: no subnormal numbers. NaN gives NaN.
+// 2^x is 0 below, with AVX-512 while FlushToZero lives: no subnormal numbers. NaN gives NaN.
 inline constexpr float kLeastPower = -126.0f;
 
 // While it lives, results too small for a normal number become 0 (on x86): producing subnormal ones
@@ -148,8 +148,7 @@ struct Floats {
     const __m512 f = _mm512_sub_ps(a.v, n);
     __m512 p = _mm512_set1_ps(kPower[5]);
     for (int i = 4; i >= 0; --i) p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kPower[i]));
-    const __mmask16 counts = _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(kLeastPower), _CMP_NLT_UQ);
-    return _mm512_maskz_scalef_ps(counts, p, n);
+    return _mm512_scalef_ps(p, n);  // 0 for -inf too
   }
   friend FASTPOSE_INLINE Floats choose_less(Floats a, Floats b, Floats& second, Floats first) {
     const __mmask16 lower = _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ);

@@ -51,6 +51,7 @@ FASTPOSE_INLINE void smallest_squares(const LimbTable<typename V::scalar>& limbs
 template <bool kWide, int kProfile, typename T>
 void draw(const Drawing& drawing, const Grid& grid, const Image& output, int64_t first,
           int64_t last) {
+  const FlushToZero flush;
   using V = typename Wide<T>::type;
   constexpr T kLog2E = T(1.4426950408889634074);
   const V scale(T(-drawing.sharpness) * kLog2E), eps(T(drawing.eps));
@@ -155,6 +156,7 @@ FASTPOSE_INLINE void sum_of_tile(const LimbTable<typename V::scalar>& limbs, con
 template <bool kWide, int kProfile, typename T>
 void gather(const Drawing& drawing, const Grid& grid, const Image& grad_output, double* results,
             int64_t first, int64_t last) {
+  const FlushToZero flush;
   using V = typename Wide<T>::type;
   constexpr T kLog2E = T(1.4426950408889634074);
   const V scale(T(-drawing.sharpness) * kLog2E), eps(T(drawing.eps));

@@ -9,6 +9,7 @@ template <Element kElement>
 void decode(const Maps& maps, const Grid& grid, const Results& results, double* scratch,
             int64_t first, int64_t last) {
   using T = typename Stored<kElement>::V::scalar;
+  const FlushToZero flush;  // many a weight is tiny
   const int64_t per_map = kept_per_map(maps), per_task = maps.channels_last ? maps.maps : 1;
   const auto each = [&](const auto& run) {
     for (int64_t task = first; task < last; ++task) {
@@ -37,7 +38,7 @@ template <Element kElement>
 void differentiate(const Maps& maps, const Grid& grid, const Gradients& gradients, double* scratch,
                    int64_t first, int64_t last) {
   using T = typename Stored<kElement>::V::scalar;
-  const FlushToZero flush;  // many a weight is tiny
+  const FlushToZero flush;
   const int64_t per_map = kept_per_map(maps), size = int64_t{maps.height} * maps.width;
   const int64_t* step = gradients.point_stride;
   const T* points = static_cast<const T*>(gradients.points);

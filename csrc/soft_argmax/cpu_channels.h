@@ -7,53 +7,11 @@
 // a side has a lane for each map.
 #pragma once
 
-#include "soft_argmax/cpu_side.h"
+#include "soft_argmax/cpu_rows.h"
+#include "soft_argmax/cpu_sides.h"
 
 namespace fastpose::FASTPOSE_ISA {
 namespace {
-
-// The rows of an image, as they lie, or copied next to each other if there are gaps.
-template <Element kElement>
-class ImageRows {
- public:
-  using Number = typename Stored<kElement>::type;
-
-  ImageRows(const Maps& maps, int64_t b, double* room)
-      : stride_(maps.logits.stride),
-        room_(reinterpret_cast<Number*>(room)),
-        width_(maps.width),
-        maps_(maps.maps),
-        dense_(is_dense(maps)) {
-    start_ = static_cast<const Number*>(maps.logits.data) + b * stride_[0];
-  }
-  // The first of `rows` rows from `first` on; the others follow at the distance `step()`.
-  FASTPOSE_INLINE const Number* at(int first, int rows) const {
-    if (dense_) return start_ + first * stride_[2];
-    Number* to = room_;
-    for (int y = first; y < first + rows; ++y) {
-      for (int64_t x = 0; x < width_; ++x) {
-        for (int64_t k = 0; k < maps_; ++k) *to++ = start_[offset(y, x, k)];
-      }
-    }
-    return room_;
-  }
-  FASTPOSE_INLINE int64_t step() const { return dense_ ? stride_[2] : width_ * maps_; }
-  FASTPOSE_INLINE auto logit(int row, int column, int64_t k) const {
-    const auto* at = reinterpret_cast<const char*>(start_ + offset(row, column, k));
-    return get<typename Stored<kElement>::V::scalar>(at, kElement);
-  }
-
- private:
-  FASTPOSE_INLINE int64_t offset(int64_t row, int64_t column, int64_t k) const {
-    return row * stride_[2] + column * stride_[3] + k * stride_[1];
-  }
-
-  const int64_t* stride_;
-  const Number* start_;
-  Number* room_;
-  int64_t width_, maps_;
-  bool dense_;
-};
 
 template <Element kElement>
 class Channels {
@@ -89,8 +47,8 @@ class Channels {
     T* const y = scratch.take(count_);
     T* const peak_x = scratch.take(count_);
     T* const peak_y = scratch.take(count_);
-    weigh_side(columns_, width_, grid_x_, kept, x, peak_x);
-    weigh_side(rows_, height_, grid_y_, kept + row_, y, peak_y);
+    weigh_sides(columns_, width_, count_, grid_x_, kept, x, peak_x);
+    weigh_sides(rows_, height_, count_, grid_y_, kept + row_, y, peak_y);
     for (int64_t k = 0; k < count_; ++k) {
       points[2 * k] = x[k];
       points[2 * k + 1] = y[k];
@@ -132,7 +90,7 @@ class Channels {
         (V::load(moment_y + j) + moment).store(moment_y + j);
       });
     });
-    for_maps([&](int64_t k, int lanes) {
+    for_maps<V>(count_, [&](int64_t k, int lanes) {
       V total(T(0)), moment_x(T(0));
       for (int x = 0; x < width_; ++x) {
         const V column = V::load(columns_ + x * count_ + k);
@@ -180,8 +138,9 @@ class Channels {
     }
     const bool pulled = grad.confidence != nullptr;
     if (pulled) {
-      for_maps([&](int64_t k, int lanes) {
-        const V peaks = largest_weight(kept, width_, k) * largest_weight(kept + row_, height_, k);
+      for_maps<V>(count_, [&](int64_t k, int lanes) {
+        const V peaks = largest_weights(kept, width_, count_, k, lanes) *
+                        largest_weights(kept + row_, height_, count_, k, lanes);
         T peak[kLanes];
         peaks.store(peak);
         for (int i = 0; i < lanes; ++i) {
@@ -189,8 +148,8 @@ class Channels {
         }
       });
     }
-    side_slopes(kept, width_, grid_x_, grad_x, pulled, pull, height_, columns_);
-    side_slopes(kept + row_, height_, grid_y_, grad_y, pulled, pull, width_, rows_);
+    side_gradients(kept, width_, count_, grid_x_, grad_x, pulled, pull, height_, columns_);
+    side_gradients(kept + row_, height_, count_, grid_y_, grad_y, pulled, pull, width_, rows_);
     for (int y = 0; y < height_; ++y, to += row_) {
       repeat(rows_ + y * count_, pattern);
       for_vectors([&](int64_t i, int64_t j, const auto&) {
@@ -221,7 +180,7 @@ class Channels {
     }
     repeat(most, most_pattern);
     for (int column = 0; column < width_; ++column) {
-      for_maps([&](int64_t k, int lanes) {
+      for_maps<V>(count_, [&](int64_t k, int lanes) {
         const V slope = V::load(slope_x + k) * (V(grid_x_[column]) - V::load(x + k));
         O::store(columns_ + column * count_ + k, slope, lanes);
       });
@@ -229,7 +188,7 @@ class Channels {
     auto* out = to;
     for (int row = 0; row < height_; ++row, out += row_) {
       T* const slope = rows_ + row * count_;
-      for_maps([&](int64_t k, int lanes) {
+      for_maps<V>(count_, [&](int64_t k, int lanes) {
         const V down = V(grid_y_[row]) - V::load(y + k);
         O::store(slope + k, V::load(slope_y + k) * down - V::load(pull + k), lanes);
       });
@@ -278,14 +237,6 @@ class Channels {
     }
   }
 
-  // Calls run(k, lanes) for maps k, k + 1, ... as many at a time as there are lanes.
-  template <typename Run>
-  FASTPOSE_INLINE void for_maps(const Run& run) const {
-    for (int64_t k = 0; k < count_; k += kLanes) {
-      run(k, count_ - k < kLanes ? static_cast<int>(count_ - k) : kLanes);
-    }
-  }
-
   FASTPOSE_INLINE void write(typename S::type* row, int64_t i, V value) const {
     if (i + kLanes <= row_) {
       S::store(row + i, value);
@@ -305,7 +256,7 @@ class Channels {
   // One number per map as a pattern.
   FASTPOSE_INLINE void repeat(const T* numbers, T* pattern) const {
     for (int64_t p = 0; p < pixels_; ++p) {
-      for_maps([&](int64_t k, int lanes) {
+      for_maps<V>(count_, [&](int64_t k, int lanes) {
         O::store(pattern + p * count_ + k, V::load(numbers + k), lanes);
       });
     }
@@ -338,7 +289,7 @@ class Channels {
           multiply_add(logit, per_row, V::load(group + i)).store(group + i);
           multiply_add(logit, per_column, V::load(gathered + j)).store(gathered + j);
         });
-        for_maps([&](int64_t k, int lanes) {
+        for_maps<V>(count_, [&](int64_t k, int lanes) {
           O::store(rows_ + y * count_ + k, folded(gathered, k), lanes);
         });
       }
@@ -348,71 +299,11 @@ class Channels {
     }
   }
 
-  // The weights of a side, (size, maps), and of each map its expected coordinate and largest
-  // weight.
-  void weigh_side(const T* logits, int size, const T* grid, T* weights, T* centre, T* peak) const {
-    for_maps([&](int64_t k, int lanes) {
-      V most(lowest<T>()), total(T(0)), moment(T(0));
-      for (int i = 0; i < size; ++i) most = maximum(V::load(logits + i * count_ + k), most);
-      for (int i = 0; i < size; ++i) {
-        const V weight = exponential(V::load(logits + i * count_ + k), most);
-        O::store(weights + i * count_ + k, weight, lanes);
-        total = total + weight;
-        moment = multiply_add(weight, V(grid[i]), moment);
-      }
-      T scales[kLanes];
-      total.store(scales);
-      for (T& scale : scales) scale = inverse_sum(scale);
-      const V scale = V::load(scales);
-      for (int i = 0; i < size; ++i) {
-        T* const at = weights + i * count_ + k;
-        O::store(at, O::load(at, lanes, V(T(0))) * scale, lanes);
-      }
-      (moment * scale).store(centre + k);
-      scale.store(peak + k);
-    });
-  }
-
-  FASTPOSE_INLINE V largest_weight(const T* weights, int size, int64_t k) const {
-    const int lanes = count_ - k < kLanes ? static_cast<int>(count_ - k) : kLanes;
-    V most(T(0));
-    for (int i = 0; i < size; ++i) {
-      most = maximum(O::load(weights + i * count_ + k, lanes, V(T(0))), most);
-    }
-    return most;
-  }
-
-  // side_gradient of cpu_side.h for all maps. `pull` is 0 everywhere unless `pulled`.
-  void side_slopes(const T* weights, int size, const T* grid, const T* grad, bool pulled,
-                   const T* pull, int others, T* gradient) const {
-    const T per_count = T(1) / T(others);
-    for_maps([&](int64_t k, int lanes) {
-      V centre(T(0));
-      for (int i = 0; i < size; ++i) {
-        const V weight = O::load(weights + i * count_ + k, lanes, V(T(0)));
-        centre = multiply_add(weight, V(grid[i]), centre);
-      }
-      const V g = V::load(grad + k), p = V::load(pull + k);
-      for (int i = 0; i < size; ++i) {
-        const V weight = O::load(weights + i * count_ + k, lanes, V(T(0)));
-        const V slope = side_slope(weight, V(grid[i]), centre, g, p) * V(per_count);
-        O::store(gradient + i * count_ + k, slope, lanes);
-      }
-    });
-    for (int64_t k = 0; pulled && k < count_; ++k) {
-      int first = 0;
-      for (int i = 1; i < size; ++i) {
-        if (weights[i * count_ + k] > weights[first * count_ + k]) first = i;
-      }
-      gradient[first * count_ + k] += pull[k] * per_count;
-    }
-  }
-
   // Takes the largest logits so far out of the pattern, and scales the sums of maps whose largest
   // logit is new.
   void raise(Largest& largest, int group, T* moment_y) {
     bool changed = false;
-    for_maps([&](int64_t k, int lanes) {
+    for_maps<V>(count_, [&](int64_t k, int lanes) {
       V now = V::load(largest.logit + k);
       for (int64_t p = 0; p < pixels_; ++p) {
         now = maximum(V::load(largest.pattern + p * count_ + k), now);

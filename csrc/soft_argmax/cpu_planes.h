@@ -1,43 +1,11 @@
 // Maps that lie one after the other, for cpu.cpp: a vector is a piece of a row.
 #pragma once
 
+#include "soft_argmax/cpu_rows.h"
 #include "soft_argmax/cpu_side.h"
 
 namespace fastpose::FASTPOSE_ISA {
 namespace {
-
-// The rows of a map, as they lie, or copied next to each other if there are gaps.
-template <Element kElement>
-class MapRows {
- public:
-  using Number = typename Stored<kElement>::type;
-
-  MapRows(const Maps& maps, int64_t b, int64_t k, double* room)
-      : room_(reinterpret_cast<Number*>(room)),
-        width_(maps.width),
-        row_(maps.logits.stride[2]),
-        pixel_(maps.logits.stride[3]),
-        dense_(is_dense(maps)) {
-    start_ = static_cast<const Number*>(maps.logits.data) + b * maps.logits.stride[0] +
-             k * maps.logits.stride[1];
-  }
-  // The first of `rows` rows from `first` on; the others follow at the distance `step()`.
-  FASTPOSE_INLINE const Number* at(int first, int rows) const {
-    const Number* from = start_ + first * row_;
-    if (dense_) return from;
-    for (int r = 0; r < rows; ++r, from += row_) {
-      for (int64_t x = 0; x < width_; ++x) room_[r * width_ + x] = from[x * pixel_];
-    }
-    return room_;
-  }
-  FASTPOSE_INLINE int64_t step() const { return dense_ ? row_ : width_; }
-
- private:
-  const Number* start_;
-  Number* room_;
-  int64_t width_, row_, pixel_;
-  bool dense_;
-};
 
 // Memory is first touched in its order: only then does the processor fetch ahead, which is worth a
 // factor of two for maps that are not in a cache. Rows of at most so many numbers may be taken side
@@ -88,8 +56,10 @@ class Planes {
       const int64_t step = map.step();
       V here(most);
       for (int r = 0; r < kRows; ++r) {
+        V row(most);
         for_vectors(
-            [&](int x, const auto& load) { here = maximum(load(at + r * step + x, here), here); });
+            [&](int x, const auto& load) { row = maximum(load(at + r * step + x, row), row); });
+        here = maximum(row, here);
       }
       const T now = greatest(here);
       if (now > most) {

@@ -168,6 +168,17 @@ def test_large_logits_do_not_overflow(owner, mode, level):
     assert float(confidence[0, 1]) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("rise", [40.0, 70.0, 1e4])
+def test_later_rows_may_lie_far_above_the_first(owner, form, rise):
+    logits = some_logits(2, 5, 19, 20)
+    logits[:, 1::2, 9:] += rise
+    logits = logits.contiguous(memory_format=form)
+    exact = ops.soft_argmax(logits.double(), mode="joint", backend="reference")
+    assert_same(decode(owner, logits, mode="joint"), [e.float() for e in exact])
+    assert torch.isfinite(decoded(owner, logits, mode="joint")[2]).all()
+
+
 # --- gradients ------------------------------------------------------------------------------------
 
 
