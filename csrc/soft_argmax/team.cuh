@@ -11,7 +11,7 @@
 
 #include "common/fast_math.cuh"
 #include "common/launch.cuh"
-#include "common/pixels.cuh"
+#include "common/numbers.cuh"
 #include "common/reduce.cuh"
 #include "soft_argmax/math.h"
 #include "soft_argmax/soft_argmax.h"
@@ -68,17 +68,6 @@ struct Team {
 
 // --- numbers of a row ----------------------------------------------------------------------------
 
-__device__ __forceinline__ double to_number(double a) { return a; }
-template <typename Pixel>
-__device__ __forceinline__ float to_number(Pixel a) {
-  return to_float(a);
-}
-__device__ __forceinline__ void assign_number(double& to, double value) { to = value; }
-template <typename Pixel>
-__device__ __forceinline__ void assign_number(Pixel& to, float value) {
-  assign(to, value);
-}
-
 // The columns of a row that a thread works on: kPack neighbours that are moved at once, or, where
 // that cannot be, four as far apart as there are column lanes.
 template <typename Pixel, int kPack>
@@ -121,10 +110,10 @@ struct Piece {
     }
   }
   __device__ __forceinline__ T number(int i) const {
-    return to_number(pack[i / kPack].pixel[i % kPack]);
+    return number_of(pack[i / kPack].pixel[i % kPack]);
   }
   __device__ __forceinline__ void set(int i, T value) {
-    assign_number(pack[i / kPack].pixel[i % kPack], value);
+    assign(pack[i / kPack].pixel[i % kPack], value);
   }
 };
 
