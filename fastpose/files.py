@@ -15,6 +15,17 @@ from typing import Any
 from fastpose.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_LEFT_BY_DESKTOPS = ("thumbs.db", "desktop.ini")
+
+
+def listed(folder: Path, pattern: str = "*") -> list[Path]:
+    """What matches ``pattern`` below ``folder``, sorted, without the files that desktops leave.
+
+    Those are hidden ones (``.DS_Store``, and ``._1.png`` beside a ``1.png`` copied from a Mac),
+    ``Thumbs.db`` and ``desktop.ini``.
+    """
+    found = folder.glob(pattern)
+    return sorted(p for p in found if p.name[0] != "." and p.name.lower() not in _LEFT_BY_DESKTOPS)
 
 
 def canonical_json(data: Any) -> bytes:

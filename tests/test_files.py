@@ -117,3 +117,11 @@ def test_an_error_leaves_the_old_content_alone(tmp_path: Path) -> None:
         temporary.write_text("ne")
         raise RuntimeError("half way")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_desktops_leave_is_not_listed(tmp_path: Path) -> None:
+    for name in ("b.png", "a.png", "._a.png", ".DS_Store", "Thumbs.db", "desktop.ini", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in files.listed(tmp_path)] == ["a.png", "b.png", "notes.txt"]
+    assert [path.name for path in files.listed(tmp_path, "*.png")] == ["a.png", "b.png"]
+    assert files.listed(tmp_path / "nowhere") == []

@@ -23,7 +23,7 @@ import numpy as np
 from fastpose.data.datasets import base
 from fastpose.data.datasets.base import Recording
 from fastpose.data.datasets.matlab import load_mat
-from fastpose.data.datasets.pictures import picture_files, read_pictures
+from fastpose.data.datasets.pictures import Numbered, read_pictures
 from fastpose.errors import UserError
 from fastpose.media.images import image_size
 from fastpose.skeletons import get_skeleton
@@ -37,17 +37,15 @@ class Reader(base.Reader):
     counts: ClassVar = {"train": 1000, "test": 1000}
     unit = "pictures"
     min_frames = 1
+    picture: ClassVar = "im{:04d}.jpg"
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self._images, file = self.folder("images"), self.file("joints.mat")
         self._joints = self.joints(np.asarray(load_mat(file, "joints")["joints"], np.float32), file)
-        self._files = {path.name: path for path in picture_files(self._images)}
-        if len(self._files) != len(self._joints):
-            raise UserError(
-                f"{self._images}: holds {len(self._files)} pictures, joints.mat labels "
-                f"{len(self._joints)}; unpack the archive again"
-            )
+        found = Numbered(self._images, self.picture)
+        files = found.require(range(1, len(self._joints) + 1), file)
+        self._files = {path.name: path for path in files}
         self._place = {name: i for i, name in enumerate(self._files)}
 
     def joints(self, raw: np.ndarray, file: Path) -> np.ndarray:

@@ -27,6 +27,7 @@ class Reader(lsp.Reader):
     title = "Leeds Sports Pose Extended"
     splits = ("train",)
     counts: ClassVar = {"train": 10000}
+    picture: ClassVar = "im{:05d}.jpg"
 
     def joints(self, raw: np.ndarray, file: Path) -> np.ndarray:
         if raw.ndim != 3 or raw.shape[:2] != (14, 3):

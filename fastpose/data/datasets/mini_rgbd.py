@@ -17,7 +17,7 @@ preprint code). Heads point to the bottom of the picture in most of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from fastpose.data.datasets import base
 from fastpose.data.datasets.base import Recording
-from fastpose.data.datasets.pictures import picture_files, read_masks, read_pictures
+from fastpose.data.datasets.pictures import Numbered, read_masks, read_pictures, same_numbers
 from fastpose.errors import UserError
 from fastpose.media.images import image_size
 from fastpose.skeletons import make_skeleton
@@ -59,18 +59,20 @@ class Reader(base.Reader):
 
     def read(self, item: str) -> Iterable[Recording]:
         folder = self.root / item
-        images, masks = picture_files(folder / "rgb"), picture_files(folder / "fg_mask")
-        flat = _joints(folder / "joints_2Ddep", len(images))
-        deep = _joints(folder / "joints_3D", len(images))
-        if len(masks) != len(images):
-            raise UserError(
-                f"{folder}: {len(images)} pictures but {len(masks)} masks; unpack it again"
-            )
+        kinds = (
+            Numbered(folder / "rgb", "syn_{:05d}.png"),
+            Numbered(folder / "fg_mask", "mask_{:05d}.png"),
+            Numbered(folder / "joints_2Ddep", "syn_joints_2Ddep_{:05d}.txt"),
+            Numbered(folder / "joints_3D", "syn_joints_3D_{:05d}.txt"),
+        )
+        numbers = same_numbers(*kinds)
+        images, masks, *labels = ([kind[number] for number in numbers] for kind in kinds)
+        flat, deep = (_joints(files) for files in labels)
         yield Recording(
             name=f"infant{item}",
             source=f"{item}/rgb",
             size=image_size(images[0]),
-            numbers=[int(path.stem.split("_")[1]) for path in images],
+            numbers=numbers,
             images=lambda: read_pictures(images),
             fps=_FPS,
             actor=item,
@@ -81,11 +83,8 @@ class Reader(base.Reader):
         )
 
 
-def _joints(folder: Path, count: int) -> np.ndarray:
-    """(N,25,3) of all files of a folder, in the order of their numbers."""
-    files = sorted(folder.glob("syn_*.txt"))
-    if len(files) != count:
-        raise UserError(f"{folder}: labels {len(files)} of {count} pictures; unpack it again")
+def _joints(files: Sequence[Path]) -> np.ndarray:
+    """(N,25,3) of N files."""
     rows = []
     for file in files:
         try:

@@ -26,8 +26,9 @@ import numpy as np
 from fastpose.data.datasets import base
 from fastpose.data.datasets.base import Recording
 from fastpose.data.datasets.matlab import load_mat, scalar
-from fastpose.data.datasets.pictures import picture_files, read_pictures
+from fastpose.data.datasets.pictures import Numbered, read_pictures
 from fastpose.errors import UserError
+from fastpose.files import listed
 from fastpose.media.images import image_size
 from fastpose.skeletons import get_skeleton
 
@@ -44,7 +45,7 @@ class Reader(base.Reader):
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self._labels, self._frames = self.folder("labels"), self.folder("frames")
-        self._all = sorted(path.stem for path in self._labels.glob("*.mat"))
+        self._all = [path.stem for path in listed(self._labels, "*.mat")]
 
     def items(self, split: str) -> list[str]:
         wanted = 1 if split == "train" else -1
@@ -61,21 +62,19 @@ class Reader(base.Reader):
     def read(self, item: str) -> Iterable[Recording]:
         path, folder = self._labels / f"{item}.mat", self._frames / item
         data = load_mat(path, "action", "x", "y", "visibility", "bbox", "nframes")
-        count = int(scalar(data["nframes"]) or 0)
-        points = np.stack([data["x"], data["y"]], axis=-1).astype(np.float32) - 1.0
-        visible = np.asarray(data["visibility"]) != 0
-        boxes = np.asarray(data["bbox"], np.float64)
+        try:
+            count = int(scalar(data["nframes"]) or 0)
+            points = np.stack([data["x"], data["y"]], axis=-1).astype(np.float32) - 1.0
+            visible = np.asarray(data["visibility"]) != 0
+            boxes = np.asarray(data["bbox"], np.float64)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path}: is no table of joints ({error}); copy it again") from None
         if points.shape != (count, 13, 2) or visible.shape != (count, 13):
             raise UserError(
                 f"{path}: says {count} frames of 13 joints but holds {points.shape[:2]}; "
                 "copy it again"
             )
-        files = picture_files(folder)
-        if len(files) != count:
-            raise UserError(
-                f"{folder}: holds {len(files)} pictures, {path.name} labels {count}; unpack the "
-                "archive again"
-            )
+        files = Numbered(folder, "{:06d}.jpg").require(range(1, count + 1), path)
         if boxes.shape == (count, 4):
             boxes = boxes + np.array([-1.5, -1.5, -0.5, -0.5])
         else:  # where they are missing, as wide as the joints ask for

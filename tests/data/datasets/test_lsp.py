@@ -50,8 +50,9 @@ def test_what_does_not_fit_is_named(tmp_path: Path, extended: bool) -> None:
     trees.lsp(root, 4, extended=extended)
     with pytest.raises(UserError, match="finish copying or unpacking"):
         pack(name, root, tmp_path / "out")
-    next((root / "images").iterdir()).unlink()
-    with pytest.raises(UserError, match=r"holds 3 pictures, joints\.mat labels 4"):
+    third = sorted((root / "images").iterdir())[2]
+    third.rename(third.with_name("im99999.jpg"))
+    with pytest.raises(UserError, match=rf"{third.name}: joints\.mat labels it, and it is missing"):
         pack(name, root, tmp_path / "out")
     savemat(root / "joints.mat", {"joints": np.zeros((4, 4, 4))})
     with pytest.raises(UserError, match="joints must be"):
@@ -62,15 +63,19 @@ def test_what_does_not_fit_is_named(tmp_path: Path, extended: bool) -> None:
 
 
 def test_real_pictures(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real pictures and labels; the shared copy keeps the labels as CSV, so joints.mat is made."""
+    """Real pictures and labels; the shared copy keeps the labels as CSV, so joints.mat is made.
+
+    It has some of the pictures only, which are numbered anew.
+    """
     folder = shared_data / "lsp_extended"
     if not (folder / "joints.csv").is_file():
         pytest.skip("no LSP pictures among the shared data")
     with (folder / "joints.csv").open(newline="") as file:
         rows = list(csv.reader(file))[1:41]
     (tmp_path / "lspet" / "images").mkdir(parents=True)
-    for row in rows:
-        (tmp_path / "lspet" / "images" / row[0]).symlink_to(folder / "images" / row[0])
+    for number, row in enumerate(rows, start=1):
+        picture = tmp_path / "lspet" / "images" / f"im{number:05d}.jpg"
+        picture.symlink_to(folder / "images" / row[0])
     points = np.array([[float(v) for v in row[1:]] for row in rows]).reshape(-1, 14, 2)
     flags = (points != 0).any(axis=-1, keepdims=True)
     raw = np.concatenate([points, flags], axis=-1).transpose(1, 2, 0)

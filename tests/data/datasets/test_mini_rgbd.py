@@ -59,9 +59,48 @@ def test_what_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with pytest.raises(UserError, match=r"00001\.txt: expected 25 lines of three numbers"):
             pack("mini-rgbd", root, tmp_path / "out")
     file.unlink()
-    with pytest.raises(UserError, match="joints_2Ddep: labels 2 of 3 pictures"):
+    with pytest.raises(UserError, match=r"syn_joints_2Ddep_00001\.txt: is missing, where .*/rgb/"):
         pack("mini-rgbd", root, tmp_path / "out")
     (root / "01/fg_mask/mask_00000.png").unlink()
     file.write_text("\n".join(lines))
-    with pytest.raises(UserError, match="3 pictures but 2 masks"):
+    with pytest.raises(UserError, match=r"mask_00000\.png: is missing, .* \(1 of 3 frames lack"):
         pack("mini-rgbd", root, tmp_path / "out")
+
+
+def test_labels_belong_to_the_picture_of_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many pictures as labels, but of other frames."""
+    root = tree(tmp_path / "m", ("01",), count=5)
+    trees.complete(monkeypatch, "mini-rgbd", {"train": 1})
+    for file in ("rgb/syn_00001.png", "fg_mask/mask_00001.png"):
+        (root / "01" / file).unlink()
+    for kind in ("2Ddep", "3D"):
+        (root / "01" / f"joints_{kind}" / f"syn_joints_{kind}_00003.txt").unlink()
+    with pytest.raises(UserError, match=r"rgb/syn_00001\.png: is missing.*\(2 of 5 frames"):
+        pack("mini-rgbd", root, tmp_path / "out")
+    for kind in ("rgb", "fg_mask", "joints_2Ddep", "joints_3D"):  # frames 1 and 3 of everything
+        for number in (1, 3):
+            for file in (root / "01" / kind).glob(f"*{number:05d}.*"):
+                file.unlink()
+    pack("mini-rgbd", root, tmp_path / "out")
+    (clip,) = ClipStore.open(tmp_path / "out").clips
+    assert clip.source_frames == (0, 2, 4)
+    assert [trees.check_dots(clip, picked) for picked in range(3)] == [25, 25, 25]
+
+
+def test_a_picture_without_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tree(tmp_path / "m", ("01",))
+    trees.complete(monkeypatch, "mini-rgbd", {"train": 1})
+    for left in ("rgb/._syn_00000.png", "rgb/Thumbs.db", "joints_3D/.DS_Store"):
+        (root / "01" / left).write_bytes(b"left by a desktop")
+    assert pack("mini-rgbd", root, tmp_path / "out").problems == []
+    picture = root / "01/rgb/syn_00001.png"
+    (root / "01/rgb/preview.png").write_bytes(picture.read_bytes())
+    with pytest.raises(
+        UserError, match=r"rgb/preview\.png: its name has no number.*syn_00001\.png"
+    ):
+        pack("mini-rgbd", root, tmp_path / "out2")
+    (root / "01/rgb/preview.png").rename(root / "01/rgb/copy_of_00001.png")
+    with pytest.raises(UserError, match=r"syn_00001\.png: has the number of copy_of_00001\.png"):
+        pack("mini-rgbd", root, tmp_path / "out2")

@@ -43,7 +43,26 @@ def test_clips_with_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ("damage", "message"),
     [
         (lambda r: shutil.rmtree(r / "frames/0001"), "frames/0001: no such folder"),
-        (lambda r: (r / "frames/0001/000002.jpg").unlink(), "holds 5 pictures, 0001.mat labels 6"),
+        (
+            lambda r: (r / "frames/0001/000002.jpg").unlink(),
+            r"000002.jpg: 0001.mat labels it, and it is missing \(5 pictures, 6 labels\)",
+        ),
+        (
+            lambda r: (r / "frames/0001/000003.jpg").rename(r / "frames/0001/000009.jpg"),
+            r"000003.jpg: 0001.mat labels it, and it is missing \(6 pictures, 6 labels\)",
+        ),
+        (
+            lambda r: shutil.copy(r / "frames/0001/000003.jpg", r / "frames/0001/000009.jpg"),
+            "000009.jpg: 0001.mat labels no such picture",
+        ),
+        (
+            lambda r: trees.write_penn_labels(r, "0001", np.zeros((6, 13, 2)), nframes="six"),
+            "0001.mat: is no table of joints",
+        ),
+        (
+            lambda r: trees.write_penn_labels(r, "0001", np.zeros((6, 13, 2)), x=np.zeros((5, 13))),
+            "0001.mat: is no table of joints",
+        ),
         (
             lambda r: (r / "frames/0001/000003.jpg").write_bytes(b"JFIF"),
             "000003.jpg: is not a picture",
@@ -75,6 +94,15 @@ def test_what_is_damaged_is_named(
     assert len(report.problems) == 1 and report.clips == [("0007", 4)]
     (clip,) = ClipStore.open(tmp_path / "out").clips
     assert trees.check_dots(clip) == 12
+
+
+def test_what_a_mac_leaves_is_no_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trees.penn_action(tmp_path / "penn", {"0001": 4})
+    trees.complete(monkeypatch, "penn-action", {"train": 1})
+    for left in ("labels/._0001.mat", "frames/0001/._000001.jpg", "frames/.DS_Store"):
+        (tmp_path / "penn" / left).write_bytes(b"Mac OS X")
+    report = pack("penn-action", tmp_path / "penn", tmp_path / "out")
+    assert report.clips == [("0001", 4)]
 
 
 def test_missing_boxes_are_made_from_the_joints(
