@@ -60,7 +60,7 @@ def run(
         difficulty: 0 for plain rooms and bright clothes, 1 for busy rooms and noise.
         furniture: Pieces of furniture around every person, before and behind; 0 for none.
         jpeg: Quality, 1 to 95, with which frames are compressed; 0 for not at all.
-        motion: Motion-capture files or folders to move the actors by.
+        motion: Motion-capture files or folders to move the actors by, each with a body of its own.
         backgrounds: Folder of pictures, parts of which are shown behind people in place of rooms.
         poses_only: Write 3D poses of other actors, without pictures, as motion capture.
         threads: Clips rendered at a time, by default one a processor; does not change a byte.
@@ -96,6 +96,8 @@ def run(
     people = synthetic.SyntheticPeople(
         size, frames, fps, seed, config=config, motion=source, backgrounds=pictures
     )
+    if motion and config.body == "infant":
+        print("note: --motion: infants move as recorded: who stands in it stands in the cot")
     if dry_run:
         what = "poses without pictures" if poses_only else f"frames of {size}x{size} pixels"
         print(f"would write {clips} clips of {frames} {what} to {out}")

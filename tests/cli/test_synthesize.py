@@ -41,6 +41,18 @@ def test_recorded_motion(tmp_path: Path) -> None:
     assert len(ClipStore.open(out).clips) == 2
 
 
+def test_infants_by_recorded_motion_are_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    poses = tmp_path / "poses.npz"
+    assert main(["synthesize", "--poses-only", "--out", str(poses), "--clips", "1"]) == 0
+    run = ["synthesize", "--out", str(tmp_path / "x"), "--motion", str(poses), *SMALL, "--dry-run"]
+    for preset, noted in (("infants", True), ("everyday", False)):
+        capsys.readouterr()
+        assert main([*run, "--preset", preset]) == 0
+        assert ("who stands in it stands" in capsys.readouterr().out) == noted
+
+
 def test_backgrounds(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     for name in ("a.png", "b.png"):

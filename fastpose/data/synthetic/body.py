@@ -77,6 +77,7 @@ _INFANT_BONES = {
 }
 ANKLE_HEIGHT = 0.08  # of a standing person, metres at scale 1
 _TOE_DROP = 0.055
+_SHOULDER_DROP = 0.1  # share of the shoulders' half width
 _UPRIGHT = ("shin", "thigh", "hip_drop", "lumbar", "chest", "neck", "head")
 TEMPLATE_HEIGHT = ANKLE_HEIGHT + sum(_BONES[bone] for bone in _UPRIGHT)
 
@@ -147,15 +148,16 @@ def random_body(
     return Body(bones, {g: value * mean.girth[g] for g, value in girth.items()}, scale)
 
 
-def measure_scale(positions: np.ndarray) -> float:
-    """Size of the body in ``positions`` (T,19,3), metres: legs and trunk over the template's."""
-    chains = (("l_hip", "l_knee"), ("l_knee", "l_ankle"), ("r_hip", "r_knee"))
-    chains += (("r_knee", "r_ankle"), ("pelvis", "spine"), ("spine", "thorax"))
-    total = sum(
-        float(np.linalg.norm(positions[:, JOINT[a]] - positions[:, JOINT[b]], axis=-1).mean())
-        for a, b in chains
-    )
-    return total / (2 * (_BONES["thigh"] + _BONES["shin"]) + _BONES["lumbar"] + _BONES["chest"])
+def joint_distances(body: Body) -> np.ndarray:
+    """(18,) how far each joint but the pelvis is from the one that it hangs on, metres."""
+    bone = body.bones
+    width = bone["shoulder_half_width"]
+    trunk = [bone[name] for name in ("lumbar", "chest", "neck", "head")]
+    hip = np.hypot(bone["hip_half_width"], bone["hip_drop"])
+    foot = np.hypot(_TOE_DROP * body.scale, bone["foot"])
+    leg = [hip, bone["thigh"], bone["shin"], foot]
+    arm = [np.hypot(width, _SHOULDER_DROP * width), bone["upper_arm"], bone["forearm"]]
+    return np.array(2 * leg + trunk + 2 * arm)  # in the skeleton's order
 
 
 def _rotation(axis: int, degrees: np.ndarray) -> np.ndarray:
@@ -230,7 +232,7 @@ def forward_kinematics(body: Body, angles: Angles) -> tuple[np.ndarray, np.ndarr
         raised = np.rad2deg(np.arccos(np.clip(swing[:, 1, 1], -1, 1)))
         clavicle = chest @ _rz(sign * 0.22 * np.maximum(raised - 45, 0))
         width = bone["shoulder_half_width"]
-        step("thorax", f"{side}_shoulder", clavicle, (sign * width, -0.1 * width, 0.0))
+        step("thorax", f"{side}_shoulder", clavicle, (sign * width, -_SHOULDER_DROP * width, 0.0))
         upper = chest @ swing @ _ry(sign * get["shoulder_twist"])
         step(f"{side}_shoulder", f"{side}_elbow", upper, (0, -bone["upper_arm"], 0))
         fore = upper @ _rx(-get["elbow_flex"])

@@ -8,18 +8,20 @@ from collections.abc import Iterable
 import numpy as np
 
 from fastpose.data.motion_capture import Motion, read_motions
-from fastpose.data.synthetic.body import JOINT, TEMPLATE_HEIGHT, Body, measure_scale
+from fastpose.data.synthetic.body import JOINT, Body
 from fastpose.data.synthetic.motion import BodyMotion
+from fastpose.data.synthetic.retarget import retarget
 from fastpose.errors import UserError
 
 _FASTEST = 12.0  # of all joints together, metres a second; no runner reaches it
-_SOLE = 0.03  # of a toe joint above the ground, metres (assumed)
+_SOLE = 0.03  # of a toe joint above the ground, metres at scale 1 (assumed)
 
 
 class RecordedMotion:
     """Pieces of recordings, each turned to start facing +z and set on the ground.
 
-    Bones keep their recorded lengths; the actor gives girth and clothes.
+    The actor's own body makes the motion, see :func:`retarget`. Posture is the recording's: who
+    stands in it stands, whatever the body.
 
     Args:
         motions: recordings; gaps left by missing frames are never bridged.
@@ -55,10 +57,9 @@ class RecordedMotion:
         after = np.minimum(before + 1, len(run) - 1)
         joints = run.positions.astype(float)
         positions = (1 - share) * joints[before] + share * joints[after]
-        positions = _set_down(positions, travel)
-        scale = measure_scale(positions)
+        positions = _set_down(retarget(positions, body), travel, _SOLE * body.scale)
         name = run.action or run.name
-        return BodyMotion(positions, _facing(positions), name, scale, scale * TEMPLATE_HEIGHT)
+        return BodyMotion(positions, _facing(positions), name, body.scale, body.height)
 
 
 def _unbroken(motion: Motion) -> list[Motion]:
@@ -77,12 +78,13 @@ def _facing(positions: np.ndarray) -> np.ndarray:
     return front / np.maximum(np.linalg.norm(front, axis=-1, keepdims=True), 1e-9)
 
 
-def _set_down(positions: np.ndarray, travel: float) -> np.ndarray:
-    """Turn the first frame to face +z, keep the path within ``travel`` metres, feet to y = 0."""
+def _set_down(positions: np.ndarray, travel: float, sole: float) -> np.ndarray:
+    """Turn the first frame to face +z, keep the path within ``travel`` metres, and bring the lowest
+    joint to ``sole`` metres above the ground."""
     hips = positions[0, JOINT["l_hip"]] - positions[0, JOINT["r_hip"]]
     c, s = np.array([hips[0], hips[2]]) / max(float(np.hypot(hips[0], hips[2])), 1e-9)
     x, y, z = np.moveaxis(positions, -1, 0)
-    positions = np.stack([c * x + s * z, y - y.min() + _SOLE, c * z - s * x], axis=-1)
+    positions = np.stack([c * x + s * z, y - y.min() + sole, c * z - s * x], axis=-1)
     root = positions[:, JOINT["pelvis"]][:, [0, 2]]
     path = root - root.mean(axis=0)
     reach = 2 * np.sqrt((path**2).sum(axis=1)).max()

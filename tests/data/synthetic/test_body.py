@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastpose.data.motion_capture import PARENTS
 from fastpose.data.synthetic.body import (
     JOINT,
     LIMITS,
@@ -12,7 +13,7 @@ from fastpose.data.synthetic.body import (
     TEMPLATE_HEIGHT,
     Body,
     forward_kinematics,
-    measure_scale,
+    joint_distances,
     random_body,
 )
 
@@ -99,8 +100,14 @@ def test_bodies_vary_within_their_spread() -> None:
     assert 1.3 < heights.min() < 1.6 < 1.8 < heights.max() < 2.1
 
 
-def test_scale_is_recovered_from_joints() -> None:
+def test_joints_are_as_far_apart_as_the_pose_puts_them() -> None:
+    body = random_body(np.random.default_rng(1), bone_spread=0.1, girth_spread=0.1, kind="infant")
+    angles = {name: np.full(1, np.clip(20.0, *LIMITS[name])) for name in LIMITS}
+    positions, _ = forward_kinematics(body, angles)
+    seen = np.linalg.norm(positions[0, 1:] - positions[0, PARENTS[1:]], axis=-1)
+    assert joint_distances(body) == pytest.approx(seen)
+
+
+def test_the_height_follows_from_the_bones() -> None:
     body = random_body(np.random.default_rng(1), bone_spread=0.0, girth_spread=0.0)
-    positions, _ = forward_kinematics(body, {name: np.zeros(1) for name in LIMITS})
-    assert measure_scale(positions) == pytest.approx(body.scale)
     assert body.scale * TEMPLATE_HEIGHT == pytest.approx(body.height)
