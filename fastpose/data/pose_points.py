@@ -25,11 +25,36 @@ from fastpose.skeletons import Skeleton
 
 @dataclass(frozen=True)
 class Origin:
-    """Where N poses come from: a data set, and for each the source and its frame in there."""
+    """Where each of N poses comes from; of a file that does not say, empty names and frame -1.
 
-    dataset: str
+    Attributes:
+        dataset: (N,) name of the data set.
+        source: (N,) file or folder inside it.
+        frame: (N,) number of the frame in there.
+    """
+
+    dataset: np.ndarray
     source: np.ndarray
     frame: np.ndarray
+
+    @classmethod
+    def unknown(cls, count: int) -> Origin:
+        """Of ``count`` poses that nobody knows the frames of."""
+        return cls(np.full(count, ""), np.full(count, ""), np.full(count, -1))
+
+    @property
+    def known(self) -> np.ndarray:
+        """(N,) bool."""
+        return self.dataset != ""
+
+    def take(self, index: np.ndarray) -> Origin:
+        """Of the poses ``index`` (n,)."""
+        return Origin(self.dataset[index], self.source[index], self.frame[index])
+
+    def recording(self) -> np.ndarray:
+        """(N,) numbers that tell the sources apart; poses of unknown origin are of one."""
+        names = np.char.add(np.char.add(self.dataset, "\n"), self.source)
+        return np.unique(names, return_inverse=True)[1]
 
 
 @dataclass(frozen=True)
@@ -42,7 +67,7 @@ class PointBank:
         skeleton: Names the joints.
         placed: (N,K,2) the same poses where they lie in their crops, normalised; None where the
             crops are not known.
-        origin: Which frames they are of, where that is known.
+        origin: Which frames they are of, as far as that is known.
     """
 
     points: np.ndarray
@@ -54,22 +79,20 @@ class PointBank:
     @property
     def recordings(self) -> int:
         """How many recordings the poses come from, 1 where that is not known."""
-        return 1 if self.origin is None else len(np.unique(self.origin.source))
+        return 1 if self.origin is None else int(self.origin.recording().max()) + 1
 
     def take(self, index: np.ndarray) -> PointBank:
         """The poses ``index`` (n,), all equally likely."""
-        origin = self.origin
-        if origin is not None:
-            origin = replace(origin, source=origin.source[index], frame=origin.frame[index])
+        origin = None if self.origin is None else self.origin.take(index)
         placed = None if self.placed is None else self.placed[index]
         weights = np.full(len(index), 1.0 / max(len(index), 1))
         return PointBank(self.points[index], weights, self.skeleton, placed, origin)
 
     def balanced(self, balance: str) -> PointBank:
-        """All sources equally likely where ``balance`` is "clip" and they are known."""
-        if balance != "clip" or self.origin is None:
+        """All sources equally likely where ``balance`` is "clip" and all of them are known."""
+        if balance != "clip" or self.origin is None or not self.origin.known.all():
             return self
-        _, group = np.unique(self.origin.source, return_inverse=True)
+        group = self.origin.recording()
         weights = 1.0 / np.bincount(group)[group]
         return replace(self, weights=weights / weights.sum())
 
@@ -113,9 +136,10 @@ def _from_npz(path: Path) -> PointBank | None:
         seen = seen & (points[..., 2] > 0.4)
     origin = None
     if {"dataset", "source", "source_frame"} <= set(data):
-        origin = Origin(str(data["dataset"]), data["source"], data["source_frame"])
-        if not len(origin.source) == len(origin.frame) == len(points):
+        source, frame = np.asarray(data["source"]).astype(str), np.asarray(data["source_frame"])
+        if not source.shape == frame.shape == (len(points),):
             raise UserError(f"{path}: source and source_frame must be ({len(points)},)")
+        origin = Origin(np.full(len(points), str(data["dataset"])), source, frame)
     size = int(data["size"]) if "size" in data else None
     return _complete(path, points[..., :2], seen, names, size, origin)
 
@@ -170,16 +194,14 @@ def _complete(
         if size < 2:
             raise UserError(f"{path}: size must be the side of the crops in pixels, not {size}")
         bank = replace(bank, placed=points[complete] * (2.0 / (size - 1)) - 1.0)
-    if origin is not None:
-        origin = replace(origin, source=origin.source[complete], frame=origin.frame[complete])
-    return replace(bank, origin=origin)
+    return replace(bank, origin=None if origin is None else origin.take(complete))
 
 
 def join_banks(banks: Sequence[PointBank]) -> PointBank:
     """All poses of several files; UserError where their joints differ.
 
-    Each file keeps its share by the number of its poses. Places and origins are kept where all
-    have them, the latter of one data set.
+    Each file keeps its share by the number of its poses. Places are kept where all have them,
+    origins of those that have one.
     """
     first = banks[0]
     if len(banks) == 1:
@@ -192,11 +214,11 @@ def join_banks(banks: Sequence[PointBank]) -> PointBank:
             )
     points = np.concatenate([bank.points for bank in banks])
     placed = [bank.placed for bank in banks if bank.placed is not None]
-    origins = [bank.origin for bank in banks if bank.origin is not None]
     origin = None
-    if len(origins) == len(banks) and len({o.dataset for o in origins}) == 1:
-        source = np.concatenate([o.source for o in origins])
-        origin = Origin(origins[0].dataset, source, np.concatenate([o.frame for o in origins]))
+    if any(bank.origin is not None for bank in banks):
+        origins = [bank.origin or Origin.unknown(len(bank.points)) for bank in banks]
+        columns = zip(*((o.dataset, o.source, o.frame) for o in origins), strict=True)
+        origin = Origin(*(np.concatenate(column) for column in columns))
     return PointBank(
         points,
         np.full(len(points), 1.0 / len(points)),

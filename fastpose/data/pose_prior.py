@@ -29,13 +29,20 @@ class PosePrior:
     :meth:`from_points2d`.
     """
 
-    def __init__(self, skeleton: Skeleton, config: PriorConfig, bank: PoseBank | PointBank) -> None:
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        config: PriorConfig,
+        bank: PoseBank | PointBank,
+        actions: frozenset[str] = frozenset(),
+    ) -> None:
         if config.framing == "given" and (isinstance(bank, PoseBank) or bank.placed is None):
             raise UserError(
                 "prior.framing: 'given' needs 2D labels with the size of their crops, as "
                 "'prepare --poses-only' writes them; use 'box'"
             )
         self.skeleton, self.config, self.bank = skeleton, config, bank
+        self.actions = actions  # of the recordings, or their names where they have none
         source = get_skeleton("mocap19") if isinstance(bank, PoseBank) else bank.skeleton
         self._source = source
         self._to_skeleton = conversion_matrix(source, skeleton)
@@ -102,7 +109,7 @@ class PosePrior:
         )
         if config.poses:
             bank = bank.take(bank.draw(config.poses, np.random.default_rng(config.poses_seed)))
-        return cls(skeleton, config, bank)
+        return cls(skeleton, config, bank, frozenset(m.action or m.name for m in kept))
 
     @classmethod
     def from_poses3d(

@@ -195,7 +195,8 @@ def open_all(
         console.print(f"note: {measure_background(clips).report()}", markup=False)
     poses = config.open_prior(run)
     if clips is not None and poses is not None:
-        require_disjoint(clips, poses)
+        for note in require_disjoint(clips, poses):
+            console.print(f"note: {note}", markup=False)
     return Opened(config, state, clips, poses, open_sources(config, clips, poses))
 
 

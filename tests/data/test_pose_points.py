@@ -121,7 +121,12 @@ def test_several_files_of_the_same_joints(tmp_path: Path) -> None:
     assert both.origin is not None and both.origin.source.tolist() == ["a", "b", "c"]
     assert both.placed is not None and len(both.points) == 3
     every = join_banks(banks[:3])
-    assert every.origin is None and every.placed is None and len(every.points) == 5
+    assert every.placed is None and len(every.points) == 5
+    assert every.origin is not None and every.origin.source.tolist() == ["a", "b", "c", "", ""]
+    assert every.origin.dataset.tolist() == ["penn-action"] * 3 + [""] * 2
+    assert every.origin.frame.tolist() == [0, 1, 7, -1, -1] and every.recordings == 4
+    np.testing.assert_allclose(every.balanced("clip").weights, 0.2)
+    assert join_banks([banks[2], banks[2]]).origin is None
     with pytest.raises(UserError, match="d: its joints are not those of a"):
         join_banks([banks[0], banks[3]])
 
