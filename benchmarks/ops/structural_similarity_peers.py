@@ -9,6 +9,7 @@ from torch import Tensor
 from fastpose.ops.structural_similarity.reference import SIDE, taps_of
 
 C1, C2 = 0.01**2, 0.03**2
+TAPS = {window: taps_of(window) for window in SIDE}
 
 
 def _similarity(x: Tensor, y: Tensor, xx: Tensor, yy: Tensor, xy: Tensor) -> Tensor:
@@ -20,7 +21,7 @@ def _similarity(x: Tensor, y: Tensor, xx: Tensor, yy: Tensor, xy: Tensor) -> Ten
 
 def plain(x: Tensor, y: Tensor, window: int) -> Tensor:
     """Five convolutions with a window of two dimensions, as in most published training code."""
-    channels, taps = x.shape[1], torch.tensor(taps_of(window))
+    channels, taps = x.shape[1], torch.tensor(TAPS[window])
     kernel = torch.outer(taps, taps).expand(channels, 1, SIDE[window], SIDE[window]).to(x)
 
     def mean(image: Tensor) -> Tensor:
@@ -31,7 +32,7 @@ def plain(x: Tensor, y: Tensor, window: int) -> Tensor:
 
 def separable(x: Tensor, y: Tensor, window: int) -> Tensor:
     """All five maps in one batch, and a window of one dimension after the other."""
-    channels, taps = x.shape[1], torch.tensor(taps_of(window)).to(x)
+    channels, taps = x.shape[1], torch.tensor(TAPS[window]).to(x)
     down, along = (taps.view(shape).expand(channels, 1, -1, -1) for shape in ((-1, 1), (1, -1)))
     maps = torch.cat((x, y, x * x, y * y, x * y))
     maps = F.conv2d(F.conv2d(maps, down, groups=channels), along, groups=channels)

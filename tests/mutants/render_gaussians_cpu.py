@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant, cpu_suite, sanitized_suite
 
 MATH = "csrc/render_gaussians/math.h"
 CPU_CPP = "csrc/render_gaussians/cpu.cpp"
+TABLE = "csrc/render_gaussians/table.h"
 REGISTER = "csrc/render_gaussians/register.cpp"
 CPU = cpu_suite("render_gaussians")
 SANITIZED = sanitized_suite("render_gaussians")
@@ -70,7 +71,7 @@ MUTANTS = (
     Mutant(
         "gaussians-span-too-short",
         "off by one: the last columns that are not 0 are left out",
-        CPU_CPP,
+        TABLE,
         "(middle + reach) * per_column + 2;",
         "(middle + reach) * per_column;",
         CPU,
@@ -103,16 +104,16 @@ MUTANTS = (
         "gaussians-row-after-row",
         "dropped accumulate: of one sum only the last row is kept",
         CPU_CPP,
-        "sums.aa = multiply_add(height, sum2, sums.aa);",
-        "sums.aa = height * sum2;",
+        "sums.aa = multiply_add(height0, sum2, sums.aa);",
+        "sums.aa = height0 * sum2;",
         CPU,
     ),
     Mutant(
         "gaussians-second-moment-of-b",
         "dropped factor: one of the two b of a sum",
         CPU_CPP,
-        "multiply_add(first * b, sum0, sums.bb)",
-        "multiply_add(first, sum0, sums.bb)",
+        "multiply_add(height2, sum0, sums.bb)",
+        "multiply_add(height1, sum0, sums.bb)",
         CPU,
     ),
     Mutant(
