@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from fastpose.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def run(
@@ -38,7 +41,8 @@ def run(
             curves and the error of each joint too).
         data: Folder of clips that 'prepare' or 'synthesize' made.
         protocol: Print a paper's table with its rows and ours, such as simplified-human36m,
-            human36m, penn-action, infants or weizmann; a wrong name lists all.
+            human36m, penn-action, infants or weizmann; a wrong name lists all. Those in space
+            (human36m-3d, mpi-inf-3dhp, infants-3d) take a run of lifting.
         prior: Files or folders of poses for the baselines; by default those the run trained with.
             A run's framing (fitted or not) is kept; a model.onnx has none and takes the default.
             For a run of lifting: motion capture to score it on, instead of clips or beside them.
@@ -49,7 +53,8 @@ def run(
         joints: Joints to score, such as l_wrist r_wrist; by default all that labels and model
             share (--protocol: all of the protocol's).
         regress: How to fit the landmarks of an npz to joints: thewlis-zhang, imm, bkind, autolink.
-        detector: With a run of lifting: a run whose 2D joints in the clips are lifted too.
+        detector: With a run of lifting: a run whose 2D joints in the clips are lifted too (with
+            --protocol: instead of the clips' own).
         batch: Frames per call of the model.
         threads: Processor threads of the model.
         seed: Of the random poses.
@@ -57,21 +62,33 @@ def run(
     """
     from fastpose.evaluation.lifting import is_lifting
 
-    if is_lifting(model):
-        for name, value in (("--protocol", protocol), ("--labels", labels), ("--regress", regress)):
-            if value:
-                raise UserError(f"{name}: {model} is a run of lifting; leave it out")
-        _lifting(model, data, prior, detector, out, seed, dry_run)
-        return
-    if detector is not None:
+    lifting = is_lifting(model)
+    if detector is not None and not lifting:
         raise UserError("--detector: belongs to a run of lifting")
     if protocol is not None:
         for name, value in (("--prior", prior), ("--fit", fit)):
             if value:
                 raise UserError(f"{name}: a protocol has no poses of a prior; leave it out")
         _by_protocol(
-            model, protocol, data, out, labels, min_score, joints, regress, batch, threads, dry_run
+            model,
+            protocol,
+            data,
+            out,
+            labels,
+            min_score,
+            joints,
+            regress,
+            detector,
+            batch,
+            threads,
+            dry_run,
         )
+        return
+    if lifting:
+        for name, value in (("--labels", labels), ("--regress", regress)):
+            if value:
+                raise UserError(f"{name}: {model} is a run of lifting; leave it out")
+        _lifting(model, data, prior, detector, out, seed, dry_run)
         return
     if regress is not None:
         raise UserError("--regress: belongs to a --protocol; name one")
@@ -113,8 +130,6 @@ def _lifting(
     seed: int,
     dry_run: bool,
 ) -> None:
-    from rich.console import Console
-
     from fastpose.evaluation.lifting import evaluate_lifting, table
 
     if dry_run:
@@ -122,7 +137,7 @@ def _lifting(
         print(f"would score {model} on {', '.join(sources) or 'nothing'} and write to {out}")
         return
     rows = evaluate_lifting(model, data=data, prior=prior, detector=detector, seed=seed, out=out)
-    Console().print(table(rows))
+    _wide().print(table(rows))
     print(f"written   {out}: report.json")
 
 
@@ -135,12 +150,11 @@ def _by_protocol(
     min_score: float,
     joints: tuple[str, ...],
     regress: str | None,
+    detector: str | None,
     batch: int,
     threads: int | None,
     dry_run: bool,
 ) -> None:
-    from rich.console import Console
-
     from fastpose.evaluation.protocol_run import describe_protocol_plan, evaluate_protocol
 
     if dry_run:
@@ -156,15 +170,22 @@ def _by_protocol(
             min_score=min_score,
             joints=joints or None,
             regress=regress,
+            detector=detector,
             batch_size=batch,
             threads=threads,
             progress=advance,
         )
-    console = Console()
-    # A paper's table is wide: a pipe or a file gets it whole, a terminal wraps it.
-    (console if console.is_terminal else Console(width=240)).print(report.tables())
+    _wide().print(report.tables())
     print(f"frames    {report.frames['all']}")
     print(f"written   {out}: report.json and pictures")
+
+
+def _wide() -> Console:
+    """For tables as wide as a paper's: a pipe or a file gets them whole, a terminal wraps them."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=240)
 
 
 @contextmanager

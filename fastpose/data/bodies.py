@@ -40,11 +40,13 @@ class ClipBodies:
         points: (N,K,2) float32, normalised by the frame's side.
         positions: (N,K,3) float32, metres from the pelvis, x right, y down, z forward.
         clip: (N,) the clip that each frame is from.
+        frame: (N,) its index in there.
     """
 
     points: np.ndarray
     positions: np.ndarray
     clip: np.ndarray
+    frame: np.ndarray
 
     def __len__(self) -> int:
         return len(self.points)
@@ -83,7 +85,7 @@ def read_bodies(
     to_truth = conversion_matrix(known, skeleton)
     to_points = conversion_matrix(detected or known, skeleton)
     root = skeleton.index(ROOT)
-    points, positions, index = [], [], []
+    points, positions, index, frames = [], [], [], []
     for number, clip in clips:
         if detect is None:
             pixels = np.asarray(clip.keypoints)
@@ -96,10 +98,12 @@ def read_bodies(
         points.append((2.0 * seen / (store.size - 1) - 1.0)[whole])
         positions.append((there - there[:, root : root + 1])[whole])
         index.append(np.full(int(whole.sum()), number))
+        frames.append(np.flatnonzero(whole))
     bodies = ClipBodies(
         np.concatenate(points).astype(np.float32),
         np.concatenate(positions).astype(np.float32),
         np.concatenate(index),
+        np.concatenate(frames),
     )
     if len(bodies) == 0:
         raise UserError(f"{store.path}: no frame has all its joints")

@@ -125,7 +125,7 @@ def choose(given: Given, protocol: Protocol, wanted: Sequence[str] | None = None
         activity,
         given.names[frames],
         _sizes(given, protocol, frames, truth, visible, skeleton),
-        given.notes + notes + more,
+        given.notes + notes + more + _of_the_joints(given, protocol),
         None if picture is None else lambda i: picture(int(frames[i])),
     )
 
@@ -307,6 +307,24 @@ def _check_space(
         )
 
 
+def _kinds(protocol: Protocol) -> set[str]:
+    """The kinds of sizes that the protocol divides by."""
+    measures = [c.measure for c in protocol.columns] + list(protocol.further)
+    return {m.size for m in measures} | ({protocol.curve.size} if protocol.curve else set())
+
+
+def _of_the_joints(given: Given, protocol: Protocol) -> tuple[str, ...]:
+    """A note where the joints' box stands in for that of the person."""
+    kinds = sorted(_kinds(protocol) & {"box", "diagonal"})
+    if given.box is not None or not kinds:
+        return ()
+    return (
+        f"'{kinds[0]}' is that of the box about the visible joints, not of the data set's box of "
+        "the person: a larger box makes more joints correct, so do not compare with papers that "
+        "divide by it; clips carry no boxes, an npz of predictions may ('box')",
+    )
+
+
 def _sizes(
     given: Given,
     protocol: Protocol,
@@ -315,8 +333,7 @@ def _sizes(
     visible: np.ndarray,
     skeleton: Skeleton,
 ) -> dict[str, np.ndarray]:
-    measures = [c.measure for c in protocol.columns] + list(protocol.further)
-    kinds = {m.size for m in measures} | ({protocol.curve.size} if protocol.curve else set())
+    kinds = _kinds(protocol)
     found: dict[str, np.ndarray] = {"one": np.ones(len(frames))}
     unknown = np.full(len(frames), np.nan)
     boxes = None if given.box is None else given.box[frames]

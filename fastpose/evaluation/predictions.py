@@ -27,10 +27,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 
-from fastpose.data.clips import ClipStore
+from fastpose.data.clips import Clip, ClipStore
 from fastpose.data.motion_capture.npz import load_arrays
 from fastpose.errors import UserError
 from fastpose.evaluation.cases import Cases, Given, paired_joints, restrict
@@ -56,17 +57,38 @@ def given_by_clips(poses: Poses, store: ClipStore, labels: Labels) -> Given:
         truth=np.asarray(labels.points, np.float64),
         truth_joints=labels.skeleton.joints,
         visible=np.asarray(labels.visible, bool),
-        activity=np.array([c.activity or "" for c in clips]),
-        actor=np.array([c.actor or "" for c in clips]),
-        split=np.array([c.split or "" for c in clips]),
-        names=np.array([f"{c.name} {f}" for c, f in zip(clips, labels.frame, strict=True)]),
         side=np.full(len(labels), float(store.size)),
         head=None,
         box=None,
         source_scale=np.array(scales),
         label=labels.source,
         picture=picture,
+        **said_by_clips(clips, labels.frame),
     )
+
+
+class SaidByClips(TypedDict):
+    """See :class:`Given`."""
+
+    activity: np.ndarray
+    actor: np.ndarray
+    split: np.ndarray
+    names: np.ndarray
+
+
+def said_by_clips(clips: Sequence[Clip], frame: np.ndarray) -> SaidByClips:
+    """Activity, actor, split and name of N frames.
+
+    Args:
+        clips: N, the clip of each frame.
+        frame: (N,) its index in there.
+    """
+    return {
+        "activity": np.array([c.activity or "" for c in clips]),
+        "actor": np.array([c.actor or "" for c in clips]),
+        "split": np.array([c.split or "" for c in clips]),
+        "names": np.array([f"{c.name} {f}" for c, f in zip(clips, frame, strict=True)]),
+    }
 
 
 def read_predictions(

@@ -13,12 +13,14 @@ from fastpose.errors import UserError
 from fastpose.evaluation.baselines import predict_frames
 from fastpose.evaluation.cases import Cases, Given, choose
 from fastpose.evaluation.labels import open_labels
+from fastpose.evaluation.lifting import is_lifting, lift_clips
 from fastpose.evaluation.metrics.regression import get_linear_protocol
 from fastpose.evaluation.predictions import given_by_clips, read_pictures, read_predictions
 from fastpose.evaluation.protocol_plots import write_plots
 from fastpose.evaluation.protocol_report import ProtocolReport, make_report
 from fastpose.evaluation.protocols import get_protocol
 from fastpose.evaluation.protocols.declare import Protocol
+from fastpose.evaluation.protocols.people3d import PROTOCOLS_3D
 from fastpose.files import explained, pretty_json, replace_file
 from fastpose.inference import load
 
@@ -35,6 +37,7 @@ def evaluate_protocol(
     min_score: float = 0.4,
     joints: Sequence[str] | None = None,
     regress: str | None = None,
+    detector: str | os.PathLike[str] | None = None,
     batch_size: int = 64,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -42,8 +45,8 @@ def evaluate_protocol(
     """The table of a protocol for one model.
 
     Args:
-        model: an exported ONNX file, a run or checkpoint directory, or an npz of predictions and
-            labels (see ``evaluation.predictions``).
+        model: an exported ONNX file, a run or checkpoint directory, of lifting for protocols in
+            space, or an npz of predictions and labels (see ``evaluation.predictions``).
         protocol: one of ``evaluation.protocols.PROTOCOLS``.
         data: a clips folder; none for an npz.
         out: folder for report.json and the pictures; None writes nothing.
@@ -51,6 +54,7 @@ def evaluate_protocol(
         min_score: joints of ``labels`` with a smaller score do not count.
         joints: names of the joints to score; None takes all of the protocol's.
         regress: how to fit an npz's landmarks to joints, see ``metrics.regression``.
+        detector: a run whose 2D joints a run of lifting is given; None: those of the clips.
         batch_size: frames a call.
         threads: processor threads of the model.
         progress: called with frames done and frames in all.
@@ -61,6 +65,8 @@ def evaluate_protocol(
     chosen = get_protocol(protocol)
     if Path(model).suffix.lower() == ".npz":
         given = _given_by_file(model, chosen, data, labels, regress)
+    elif is_lifting(model):
+        given = _given_by_lifting(model, chosen, data, labels, regress, detector)
     else:
         given = _given_by_model(
             model, chosen, data, labels, min_score, regress, batch_size, threads, progress
@@ -122,10 +128,12 @@ def _given_by_model(
     progress: Callable[[int, int], None] | None,
 ) -> Given:
     if protocol.inputs != "points2d":
-        what = "joints in space" if protocol.inputs == "points3d" else "reconstructed pictures"
+        what, also = "reconstructed pictures", ""
+        if protocol.inputs == "points3d":
+            what, also = "joints in space", "a run of lifting or "
         raise UserError(
             f"{model}: predicts joints in pictures and {protocol.name} scores {what}; "
-            "give an npz of predictions and labels in its place"
+            f"give {also}an npz of predictions and labels in its place"
         )
     if regress is not None:
         raise UserError("--regress: fits the landmarks of an npz of predictions, not of a model")
@@ -136,6 +144,27 @@ def _given_by_model(
     detector = load(str(model), threads=threads)
     poses = predict_frames(detector.predict, store, found, batch_size, progress)
     return given_by_clips(poses, store, found)
+
+
+def _given_by_lifting(
+    model: str | os.PathLike[str],
+    protocol: Protocol,
+    data: str | os.PathLike[str] | None,
+    labels: str | os.PathLike[str] | None,
+    regress: str | None,
+    detector: str | os.PathLike[str] | None,
+) -> Given:
+    if protocol.inputs != "points3d":
+        raise UserError(
+            f"{model}: a run of lifting places joints in space, which {protocol.name} does not "
+            f"score; take one of {', '.join(p.name for p in PROTOCOLS_3D)}"
+        )
+    for name, value in (("--labels", labels), ("--regress", regress)):
+        if value is not None:
+            raise UserError(f"{name}: {model} is a run of lifting; leave it out")
+    if data is None:
+        raise UserError(f"{model}: needs clips with joints in space; name their folder with --data")
+    return lift_clips(model, data, detector)
 
 
 def _short(model: str | os.PathLike[str]) -> str:

@@ -63,7 +63,7 @@ def test_training_splits_are_left_out() -> None:
     split = np.array(["train", "test", "", "train2017"])
     cases = choose(_given("body13", split=split), PENN)
     assert cases.names.tolist() == ["1", "2"]
-    assert cases.notes == ("2 frames of the training split are left out",)
+    assert cases.notes[0] == "2 frames of the training split are left out"
     weizmann = choose(_given("limbs12", split=split), get_protocol("weizmann"))
     assert len(weizmann) == 4 and weizmann.notes == ()
     both = _given("h36m32", split=split, actor=np.array(["S11", "S9", "S9", "S11"]))
@@ -124,6 +124,16 @@ def test_boxes_of_the_data_set_come_first() -> None:
     assert cases.sizes["box"].tolist() == [40] * 4
     templates = choose(_given("h36m17", box=boxes), get_protocol("human36m-templates"))
     assert templates.sizes["diagonal"].tolist() == [50] * 4
+    assert not any("box" in note for note in cases.notes + templates.notes)
+
+
+def test_the_joints_box_is_named_where_it_stands_in() -> None:
+    cases = choose(_given("body13"), PENN)
+    assert cases.notes[-1].startswith("'box' is that of the box about the visible joints")
+    templates = choose(_given("h36m17"), get_protocol("human36m-templates"))
+    assert templates.notes[-1].startswith("'diagonal' is that of the box about the visible joints")
+    others = choose(_given("h36m32", activity=np.array(["Walking"] * 4)), SIMPLIFIED)
+    assert not any("box" in note for note in others.notes)
 
 
 def test_the_mean_label() -> None:

@@ -128,6 +128,7 @@ def test_joints_in_pictures(name: str, tmp_path: Path) -> None:
         "actor": "s_11",
         "side": 100,
         "head": 12,
+        "box": np.concatenate((truth.min(axis=1), truth.max(axis=1)), axis=1),
         "source_scale": 4,
     }
     perfect = _score(tmp_path, name, predicted=truth, **given)

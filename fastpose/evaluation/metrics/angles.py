@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -59,6 +59,11 @@ def rotation_angles(
     sine = np.sqrt(skew[..., 0, 1] ** 2 + skew[..., 0, 2] ** 2 + skew[..., 1, 2] ** 2)
     angle = np.degrees(np.arctan2(sine, np.trace(between, axis1=-2, axis2=-1) - 1.0))
     return np.where(mask, angle, np.nan)
+
+
+def known_bends(joints: Collection[str], bends: Sequence[Bend] = BENDS) -> tuple[Bend, ...]:
+    """Those of ``bends`` whose three joints are all among ``joints``."""
+    return tuple(bend for bend in bends if set(bend) <= set(joints))
 
 
 def bend_angles(points: ArrayLike, skeleton: Skeleton, bends: Sequence[Bend] = BENDS) -> np.ndarray:

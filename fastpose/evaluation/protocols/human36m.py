@@ -177,7 +177,6 @@ HUMAN36M_TEMPLATES = Protocol(
             "Yoo, Russakovsky, 2023, notebook",
         ),
     ),
-    notes=("the box is that of the data set where 'box' is given, else that of the joints",),
 )
 
 PROTOCOLS_HUMAN36M = (SIMPLIFIED_HUMAN36M, HUMAN36M, HUMAN36M_TEMPLATES)

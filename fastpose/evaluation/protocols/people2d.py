@@ -42,10 +42,7 @@ PENN_ACTION = Protocol(
     test="videos with train = -1",
     forgive_sides=True,
     curve=Curve("distance / longer side of the person's box", "box", even_thresholds(0.5, 50)),
-    notes=(
-        "the box is that of the data set where 'box' is given, else that of the joints",
-        "no row of a paper is printed: none could be confirmed with its box and its frames",
-    ),
+    notes=("no row of a paper is printed: none could be confirmed with its box and its frames",),
 )
 
 INFANTS = Protocol(

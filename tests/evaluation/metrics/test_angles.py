@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastpose.evaluation.metrics.angles import bend_angles, bend_errors, rotation_angles
+from fastpose.evaluation.metrics.angles import (
+    BENDS,
+    bend_angles,
+    bend_errors,
+    known_bends,
+    rotation_angles,
+)
 from fastpose.skeletons import get_skeleton
 
 BODY = get_skeleton("body13")
@@ -75,6 +81,14 @@ def test_bends_of_random_poses_against_the_arc_cosine() -> None:
         a, b = pose[knee[0]] - pose[knee[1]], pose[knee[2]] - pose[knee[1]]
         cosine = a @ b / np.sqrt((a @ a) * (b @ b))
         assert row[3] == pytest.approx(np.degrees(np.arccos(cosine)))
+
+
+def test_bends_that_a_skeleton_has() -> None:
+    assert known_bends(BODY.joints) == BENDS
+    left = [j for j in BODY.joints if not j.startswith("r_")]
+    assert known_bends(left) == tuple(b for b in BENDS if b[0].startswith("l_"))
+    assert known_bends([j for j in left if j != "l_knee"]) == ELBOW
+    assert known_bends(["head"]) == ()
 
 
 def test_errors_and_hidden_joints() -> None:
