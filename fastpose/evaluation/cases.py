@@ -110,6 +110,7 @@ def choose(given: Given, protocol: Protocol, wanted: Sequence[str] | None = None
     visible = given.visible[frames][:, at] & np.isfinite(truth).all(axis=-1)
     if not visible.any():
         raise UserError(f"{given.label}: no frame has a visible joint among those scored")
+    _check_finite(given, predicted, frames, joints)
     try:
         predicted, truth, visible = check_pair(predicted, truth, visible)
     except ValueError as error:
@@ -273,6 +274,24 @@ def _frames(given: Given, protocol: Protocol) -> tuple[np.ndarray, np.ndarray, t
     return frames, activity[frames], tuple(notes)
 
 
+def _check_finite(
+    given: Given, predicted: np.ndarray, frames: np.ndarray, joints: Sequence[str]
+) -> None:
+    """UserError naming the first predicted joint that is nowhere."""
+    odd = ~np.isfinite(predicted).all(axis=-1)
+    if not odd.any():
+        return
+    at, joint = (int(i) for i in np.argwhere(odd)[0])
+    frame, name = int(frames[at]), str(given.names[frames[at]])
+    called = "" if name == str(frame) else f" ({name})"
+    place = ", ".join(f"{value:g}" for value in predicted[at, joint])
+    raise UserError(
+        f"{given.label}: predicted must be finite, but joint '{joints[joint]}' of frame "
+        f"{frame}{called} is at ({place}), one of {int(odd.sum())} such joints; every scored joint "
+        "needs a position, so give the likeliest where the detector found none"
+    )
+
+
 def _word(activity: str) -> str:
     """The first word of a clip's activity: letters before a blank or a dot, in lower case."""
     first = re.split(r"[\s.]", activity.strip().lower(), maxsplit=1)[0]
@@ -340,7 +359,10 @@ def _sizes(
     if given.side is not None:
         found["side"] = given.side[frames]
     elif "side" in kinds:
-        raise UserError(f"{given.label}: needs 'side', the side of the pictures in pixels")
+        raise UserError(
+            f"{given.label}: needs 'side', the side of the pictures in pixels, one number or one "
+            f"for each frame; {protocol.name} divides by it"
+        )
     if "source" in kinds:
         scale = given.source_scale
         found["source"] = unknown if scale is None else 1.0 / scale[frames]

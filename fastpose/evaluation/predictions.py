@@ -41,6 +41,17 @@ from fastpose.evaluation.protocols.declare import Protocol
 from fastpose.poses import Poses
 
 Arrays = dict[str, np.ndarray]
+_MEANINGS = {
+    "predicted": "predicted (N,K,2) pixels or (N,K,3) metres",
+    "truth": "truth (N,K,2 or 3), the labels in the same unit",
+    "joint_names": "joint_names (K,), what the joints are called",
+    "side": "side, that of the pictures in pixels",
+    "landmarks": "landmarks (N,L,2) pixels",
+    "train_landmarks": "train_landmarks (M,L,2) pixels",
+    "train_truth": "train_truth (M,K,2) pixels",
+    "predicted_pictures": "predicted_pictures (N,H,W,3) uint8",
+    "true_pictures": "true_pictures (N,H,W,3) uint8",
+}
 
 
 def given_by_clips(poses: Poses, store: ClipStore, labels: Labels) -> Given:
@@ -205,7 +216,10 @@ def _regressed(
 def _need(data: Arrays, path: str | os.PathLike[str], *keys: str) -> None:
     lost = [key for key in keys if key not in data]
     if lost:
-        raise UserError(f"{path}: lacks {', '.join(lost)}; it holds {', '.join(data) or 'nothing'}")
+        raise UserError(
+            f"{path}: lacks {', '.join(lost)}; it holds {', '.join(data) or 'nothing'}; expected "
+            f"{', '.join(_MEANINGS[key] for key in lost)}"
+        )
 
 
 def _points(
@@ -217,7 +231,11 @@ def _points(
     )
     if not fits:
         wanted = ",".join("N" if s is None else str(s) for s in shape)
-        raise UserError(f"{path}: {key} must be ({wanted}), not {array.shape}")
+        axes = ""
+        if len(shape) == 3:
+            what = "landmarks" if key.endswith("landmarks") else "named joints"
+            axes = f"; its axes are frames, {what}, {'x y z' if shape[2] == 3 else 'x y'}"
+        raise UserError(f"{path}: {key} must be ({wanted}), not {array.shape}{axes}")
     return array
 
 

@@ -185,7 +185,13 @@ def test_forgiven_sides_keep_the_sizes() -> None:
             None,
             "all frames are of the training split; penn-action tests on videos with train = -1",
         ),
-        ("h36m32", {"side": None}, SIMPLIFIED, None, "needs 'side'"),
+        (
+            "h36m32",
+            {"side": None},
+            SIMPLIFIED,
+            None,
+            "'side', .* pixels, one number or one for each frame",
+        ),
         ("h36m32", {}, SIMPLIFIED, ["l_knee"], "l_knee must be scored together"),
         ("h36m32", {}, SIMPLIFIED, ["l_ear"], "no joint 'l_ear'"),
         ("limbs12", {}, PENN, ["head"], "the predictions lack the joint 'head'"),
@@ -202,7 +208,8 @@ def test_forgiven_sides_keep_the_sizes() -> None:
             {"predicted": np.full((4, 13, 2), np.nan)},
             PENN,
             None,
-            "labels.npz: predicted must be finite",
+            r"labels.npz: predicted must be finite, but joint 'head' of frame 0 is at "
+            r"\(nan, nan\), one of \d+ such joints; every scored joint needs a position",
         ),
         ("h36m32", {}, get_protocol("mpii"), None, "needs 'head'"),
     ],
@@ -211,6 +218,19 @@ def test_what_cannot_be_scored(skeleton, changes, protocol, wanted, message) -> 
     with pytest.raises(UserError, match=message) as caught:
         choose(_given(skeleton, **changes), protocol, wanted)
     assert "\n" not in str(caught.value)
+
+
+def test_a_prediction_that_is_nowhere_is_named() -> None:
+    given = _given("body13")
+    predicted = np.array(given.predicted)
+    predicted[3, 2, 1] = np.nan
+    given = replace(given, predicted=predicted, names=np.array(["a", "b", "c", "clip 7"]))
+    joint = given.predicted_joints[2]
+    with pytest.raises(UserError, match=rf"joint '{joint}' of frame 3 \(clip 7\) is at .*nan\)"):
+        choose(given, PENN)
+    with pytest.raises(UserError) as caught:
+        choose(replace(given, names=np.array(list("0123"))), PENN)
+    assert "of frame 3 is at" in str(caught.value) and "np.int64" not in str(caught.value)
 
 
 def test_joints_in_space_need_metres_and_a_root() -> None:

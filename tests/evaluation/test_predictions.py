@@ -95,8 +95,14 @@ def test_landmarks_are_fitted_on_the_training_frames(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"truth": None}, "lacks truth; it holds predicted, joint_names, side"),
-        ({"predicted": TRUTH[:, :3]}, r"predicted must be \(5,4,2\), not \(5, 3, 2\)"),
+        (
+            {"truth": None},
+            r"lacks truth; it holds predicted, joint_names, side; expected truth \(N,K,2 or 3\)",
+        ),
+        (
+            {"predicted": TRUTH[:, :3]},
+            r"predicted must be \(5,4,2\), not \(5, 3, 2\); its axes are frames, named joints, x y",
+        ),
         ({"truth": TRUTH[..., :1]}, r"truth must be \(N,4,2\), not \(5, 4, 1\)"),
         ({"truth": TRUTH.astype(str)}, "truth must hold numbers, not <U"),
         ({"truth": TRUTH[:0], "predicted": TRUTH[:0]}, "truth holds no frame"),

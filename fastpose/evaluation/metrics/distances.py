@@ -34,14 +34,16 @@ def check_pair(
     if not np.isfinite(predicted).all():
         frame, joint = np.argwhere(~np.isfinite(predicted).all(axis=-1))[0]
         raise ValueError(
-            f"predicted must be finite, got {predicted[frame, joint]} at {frame, joint}"
+            f"predicted must be finite, got {predicted[frame, joint]} at frame {frame}, "
+            f"joint {joint}"
         )
     mask = check_visible(visible, truth.shape[:2])
     lost = mask & ~np.isfinite(truth).all(axis=-1)
     if lost.any():
         frame, joint = np.argwhere(lost)[0]
         raise ValueError(
-            f"truth must be finite where visible, got {truth[frame, joint]} at {frame, joint}"
+            f"truth must be finite where visible, got {truth[frame, joint]} at frame {frame}, "
+            f"joint {joint}"
         )
     return predicted, np.where(mask[..., None], truth, 0.0), mask
 

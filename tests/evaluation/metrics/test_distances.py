@@ -78,7 +78,10 @@ def test_frames_in_which_nothing_counts() -> None:
         ),
         ((PREDICTED[:1], TRUTH), r"predicted must have the shape of truth \(2, 2, 2\)"),
         (("far", TRUTH), "predicted must be an array of numbers, got str"),
-        ((np.where(PREDICTED > 39, np.nan, PREDICTED), TRUTH), "predicted must be finite"),
+        (
+            (np.where(PREDICTED > 39, np.nan, PREDICTED), TRUTH),
+            r"predicted must be finite, .* at frame 1, joint \d$",
+        ),
         ((PREDICTED, np.full_like(TRUTH, np.nan), HALF), "truth must be finite where visible"),
         ((PREDICTED, TRUTH, HALF.astype(int)), r"visible must be bool \(2, 2\), got int64"),
         ((PREDICTED, TRUTH, HALF[:1]), r"visible must be bool \(2, 2\), got bool \(1, 2\)"),
