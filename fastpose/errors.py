@@ -12,8 +12,9 @@ T = TypeVar("T")
 class UserError(ValueError):
     """Something the user gave cannot be used.
 
-    The message is one line: it names the thing, says what was expected and how to cure it. The
-    command line prints it after ``fastpose: error:`` and exits with code 2.
+    The message is one line: it names the thing, says what was expected and how to cure it. Where
+    several things were tried and none can be used, it is one line each. The command line prints
+    each line after ``fastpose: error:`` and exits with code 2.
     """
 
 

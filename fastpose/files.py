@@ -18,14 +18,18 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LEFT_BY_DESKTOPS = ("thumbs.db", "desktop.ini")
 
 
-def listed(folder: Path, pattern: str = "*") -> list[Path]:
-    """What matches ``pattern`` below ``folder``, sorted, without the files that desktops leave.
+def is_leftover(path: Path) -> bool:
+    """Whether a desktop put the file there, not the one whose folder it is.
 
     Those are hidden ones (``.DS_Store``, and ``._1.png`` beside a ``1.png`` copied from a Mac),
     ``Thumbs.db`` and ``desktop.ini``.
     """
-    found = folder.glob(pattern)
-    return sorted(p for p in found if p.name[0] != "." and p.name.lower() not in _LEFT_BY_DESKTOPS)
+    return path.name.startswith(".") or path.name.lower() in _LEFT_BY_DESKTOPS
+
+
+def listed(folder: Path, pattern: str = "*") -> list[Path]:
+    """What matches ``pattern`` below ``folder``, sorted, without what desktops leave."""
+    return sorted(path for path in folder.glob(pattern) if not is_leftover(path))
 
 
 def canonical_json(data: Any) -> bytes:

@@ -76,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 module.run, prog=f"fastpose {verb}", args=rest, description=module.__doc__
             )
     except UserError as error:
-        print(f"fastpose: error: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"fastpose: error: {line}", file=sys.stderr)
         return 2
     except OSError as error:  # a full disk, a folder that may not be written
         where = f"{error.filename}: " if error.filename else ""

@@ -54,7 +54,8 @@ def run(
         min_frames: Shorter clips are dropped; 16 by default, 2 with --crop full.
         max_frames: Longer clips are divided.
         overwrite: Replace the clips of a former run.
-        keep_going: Use what is good, and the frames before a damage, instead of stopping.
+        keep_going: Use what is good instead of stopping: of a damaged video or frame folder the
+            frames before the damage; of a data set the whole sequences or pictures that are good.
         dry_run: Say what would be made, and stop.
         split: Part of a data set, such as train or test.
         half: Half of each recording of a data set; by default as in the papers.
@@ -62,13 +63,22 @@ def run(
         poses_only: Write only a data set's 2D joints, as poses that belong to no picture.
     """
     import sys
+    from pathlib import Path
 
     from fastpose.data.datasets import DATASETS
     from fastpose.data.prepare import prepare
     from fastpose.data.prepare.show import SourceProgress, print_report
-    from fastpose.errors import UserError
+    from fastpose.errors import UserError, nearest
 
     dataset = sources[0] if len(sources) == 2 and sources[0] in DATASETS else None
+    if dataset is None and len(sources) == 2 and not Path(sources[0]).exists():
+        # A file that is missing has an ending or a folder in its name; a data set has neither.
+        meant = nearest(sources[0].lower(), DATASETS)
+        if meant and not set("./\\") & set(sources[0]):
+            raise UserError(
+                f"{sources[0]}: no such file or folder, and no data set is called so{meant} "
+                f"(data sets: {', '.join(DATASETS)})"
+            )
     with SourceProgress() as bar:
         if dataset is not None:
             from fastpose.data.datasets.pack import PackConfig, pack, pack_poses

@@ -75,3 +75,36 @@ def test_flags_of_the_other_kind_are_refused(
     assert "are for data sets; name one of chictopia-plus" in capsys.readouterr().err
     assert main(["prepare", "lsp", str(tmp_path), "--out", out, "--crop", "full"]) == 2
     assert "are for recordings of your own; lsp says these itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["penn-acton", "Penn-Action", "PENN-ACTION", "penn_action"])
+def test_a_data_set_written_otherwise(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "penn").mkdir()
+    assert main(["prepare", name, str(tmp_path / "penn"), "--out", str(tmp_path / "out")]) == 2
+    shown = capsys.readouterr().err
+    assert f"{name}: no such file or folder, and no data set is called so; did you mean" in shown
+    assert "did you mean 'penn-action'? (data sets: chictopia-plus, " in shown
+
+
+def test_a_missing_file_is_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film = scenes.write(tmp_path / "wave.mp4", scenes.wave(30))
+    for missing in ("lsp.mp4", str(tmp_path / "coco")):
+        assert main(["prepare", missing, str(film), "--out", str(tmp_path / "out")]) == 2
+        assert (
+            f"error: {missing}: no such file or folder; check the path" in capsys.readouterr().err
+        )
+
+
+def test_every_reason_is_a_line_where_nothing_can_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = [tmp_path / f"{letter}.mp4" for letter in "abc"]
+    for path in bad:
+        path.write_text("no video")
+    arguments = ["prepare", *map(str, bad), "--out", str(tmp_path / "out"), "--keep-going"]
+    assert main(arguments) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert [line.split(": ")[2] for line in lines] == [str(path) for path in bad]
+    assert all(line.startswith("fastpose: error: ") for line in lines)

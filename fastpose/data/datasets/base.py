@@ -105,6 +105,8 @@ class Reader(ABC):
         halves: By split, which half of each recording the papers take for pictures and which for
             unpaired poses; splits that are not named are taken whole.
 
+        missing: What :meth:`items` found no folder of, a line each.
+
     Args:
         root: The data set's folder.
 
@@ -124,7 +126,7 @@ class Reader(ABC):
     halves: ClassVar[dict[str, tuple[Half, Half]]] = {}
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root, self.missing = root, list[str]()
         if not root.is_dir():
             raise UserError(f"{root}: no such folder; name the folder of {self.title}")
 
@@ -143,6 +145,22 @@ class Reader(ABC):
         Raises:
             UserError: Unreadable or contradictory; names the file and the cure.
         """
+
+    def parts(self, names: Iterable[str], *folders: str) -> list[str]:
+        """Those of ``names``, such as subjects, that have all ``folders``, such as ``{}/Videos``.
+
+        What the others lack goes to ``missing``.
+        """
+        found, self.missing = [], []
+        for name in names:
+            try:
+                for folder in folders:
+                    self.folder(folder.format(name))
+            except UserError as error:
+                self.missing.append(str(error))
+            else:
+                found.append(name)
+        return found
 
     def folder(self, *names: str) -> Path:
         """The first of these folders of the data set that is there; UserError if none is."""

@@ -41,6 +41,7 @@ from fastpose.data.datasets.cdf import load_pose
 from fastpose.data.datasets.matlab import MaskFile
 from fastpose.data.datasets.views import fit_intrinsics, fit_rotation
 from fastpose.errors import UserError
+from fastpose.files import listed
 from fastpose.media.images import Image
 from fastpose.media.video import VideoReader
 from fastpose.skeletons import get_skeleton
@@ -67,8 +68,8 @@ class Reader(base.Reader):
 
     def items(self, split: str) -> list[str]:
         found = []
-        for subject in SUBJECTS[split]:
-            names = (path.stem for path in self.folder(f"{subject}/Videos").glob("*.mp4"))
+        for subject in self.parts(SUBJECTS[split], "{}/Videos"):
+            names = (path.stem for path in listed(self.root / subject / "Videos", "*.mp4"))
             found += [f"{subject}/{name}" for name in names if not name.startswith("_ALL")]
         return sorted(set(found) - DAMAGED, key=_order)
 

@@ -27,6 +27,7 @@ from fastpose.data.datasets.matlab import open_hdf5
 from fastpose.data.datasets.pictures import read_pictures
 from fastpose.data.datasets.views import fit_intrinsics
 from fastpose.errors import UserError
+from fastpose.files import listed
 from fastpose.media.images import image_size
 
 _FPS = 50.0
@@ -42,9 +43,9 @@ class Reader(base.Reader):
 
     def items(self, split: str) -> list[str]:
         found = []
-        for subject in human36m.SUBJECTS[split]:
-            folder = self.folder(subject)
-            found += [self.inside(p.parent) for p in sorted(folder.glob("*/annot.h5"))]
+        for subject in self.parts(human36m.SUBJECTS[split], "{}"):
+            files = listed(self.root / subject, "*/annot.h5")
+            found += [self.inside(path.parent) for path in files]
         return found
 
     def read(self, item: str) -> Iterable[Recording]:

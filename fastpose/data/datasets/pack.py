@@ -66,7 +66,9 @@ def pack(
         out: The clips folder to make.
         config: See :class:`PackConfig`.
         overwrite: Replaces clips that are there already.
-        keep_going: Leaves out what cannot be read instead of stopping, and lists it in the report.
+        keep_going: Instead of stopping, leaves out every item that is missing or holds something
+            unreadable, and lists each in the report. Items are left out whole: the frames before
+            a damage would move the border between the halves.
         dry_run: Plans and reports only; pictures are not decoded.
         progress: Called with the data set's name, what is being done, items done and their number.
 
@@ -210,6 +212,8 @@ class _Work:
         items = reader.items(config.split)
         bar = progress or (lambda *_: None)
         work = cls(name, reader, config, rules, items, keep_going, bar)
+        for text in reader.missing:
+            work._problem(text)
         expected = reader.counts.get(config.split)
         found = reader.total(items)
         if expected is not None and found != expected:
@@ -218,7 +222,8 @@ class _Work:
                 f"{reader.title} has {expected}; finish copying or unpacking it"
             )
         if not items:
-            raise UserError(f"{reader.root}: holds no {reader.unit} of the split {config.split}")
+            empty = f"{reader.root}: holds no {reader.unit} of the split {config.split}"
+            raise UserError("\n".join([*work.report.problems, empty]))
         return work
 
     def take(self, item: str, use: Callable[[Recording, list[Any]], None]) -> SourceReport | None:
@@ -276,15 +281,14 @@ class _Work:
         self.report.problems.append(text)
 
     def end(self) -> PrepareReport:
-        """The account; UserError where nothing came out at all."""
+        """The account; UserError with all reasons where nothing came out at all."""
         self.progress(self.name, "packing", len(self.items), len(self.items))
         if not self.report.clips:
             reasons = self.report.problems or [
                 f"{self.reader.root}: no clip of {self.rules.min_frames} frames came out; lower "
                 "--min-frames, or check that labels and pictures belong together"
             ]
-            more = f" ({len(reasons) - 1} more like it)" if len(reasons) > 1 else ""
-            raise UserError(reasons[0] + more)
+            raise UserError("\n".join(reasons))
         return self.report
 
 

@@ -29,8 +29,9 @@ import numpy as np
 from fastpose.data.datasets import base
 from fastpose.data.datasets.base import Recording
 from fastpose.data.datasets.matlab import load_mat
-from fastpose.data.datasets.pictures import read_masks, read_pictures
+from fastpose.data.datasets.pictures import Numbered, read_masks, read_pictures, same_numbers
 from fastpose.errors import UserError
+from fastpose.files import listed
 from fastpose.media.images import Image, image_size
 from fastpose.skeletons import get_skeleton
 
@@ -51,32 +52,23 @@ class Reader(base.Reader):
 
     def items(self, split: str) -> list[str]:
         found = []
-        for subject in _SUBJECTS[split]:
-            folder = self.folder(f"{subject}/{_MASKS}")
-            names = sorted(path.name for path in folder.iterdir() if path.is_dir())
-            found += [f"{subject}/{name}" for name in names if _activity(name) in ACTIVITIES]
+        for subject in self.parts(_SUBJECTS[split], f"{{}}/{_MASKS}", f"{{}}/{_IMAGES}"):
+            folders = (self.root / subject / kind for kind in (_MASKS, _IMAGES))
+            names = {path.name for folder in folders for path in listed(folder) if path.is_dir()}
+            wanted = [name for name in sorted(names) if _activity(name) in ACTIVITIES]
+            found += [f"{subject}/{name}" for name in wanted]
         return found
 
     def read(self, item: str) -> Iterable[Recording]:
         subject, _, sequence = item.partition("/")
-        folders = {
-            kind: self.root / subject / kind / sequence for kind in (_IMAGES, _MASKS, _LABELS)
-        }
-        numbers = sorted(int(path.stem) for path in folders[_MASKS].glob("*.png"))
-        for kind, ending in ((_IMAGES, "jpg"), (_LABELS, "mat")):
-            there = {path.stem for path in folders[kind].glob(f"*.{ending}")}
-            lost = [n for n in numbers if str(n) not in there]
-            if lost:
-                raise UserError(
-                    f"{folders[kind]}: lacks {lost[0]}.{ending} and {len(lost) - 1} more of the "
-                    f"{len(numbers)} frames that {_MASKS} has; copy the sequence again"
-                )
-        if not numbers:
-            raise UserError(f"{folders[_MASKS]}: holds no frames; copy the sequence again")
-        images = [folders[_IMAGES] / f"{n}.jpg" for n in numbers]
-        masks = [folders[_MASKS] / f"{n}.png" for n in numbers]
+        kinds = [
+            Numbered(self.root / subject / kind / sequence, name)
+            for kind, name in ((_IMAGES, "{}.jpg"), (_MASKS, "{}.png"), (_LABELS, "{}.mat"))
+        ]
+        numbers = same_numbers(*kinds)
+        images, masks, labels = ([kind[number] for number in numbers] for kind in kinds)
         size = image_size(images[0])
-        points = np.stack([self._points(folders[_LABELS] / f"{n}.mat") for n in numbers])
+        points = np.stack([self._points(path) for path in labels])
 
         def cut_out() -> Iterator[Image]:
             for image, mask in zip(read_pictures(images), read_masks(masks), strict=True):
@@ -97,12 +89,13 @@ class Reader(base.Reader):
         )
 
     def _points(self, path: Path) -> np.ndarray:
-        points = np.asarray(load_mat(path, "keypoints_2d")["keypoints_2d"], np.float64)
-        if points.shape != (32, 2):
+        points = load_mat(path, "keypoints_2d")["keypoints_2d"]
+        if points.shape != (32, 2) or points.dtype.kind not in "fiu":
             raise UserError(
-                f"{path}: keypoints_2d must be (32,2), not {points.shape}; copy it again"
+                f"{path}: keypoints_2d must be (32,2) numbers, not {points.dtype} {points.shape}; "
+                "copy it again"
             )
-        return points[:, ::-1]
+        return points[:, ::-1].astype(np.float64)
 
 
 class WithBackground(Reader):

@@ -271,12 +271,11 @@ class _Job:
         self.report.clips += [(source.name, len(piece.frames)) for piece in pieces]
 
     def check_any(self) -> None:
-        """UserError where no clip came out of all the sources, with the likeliest cure."""
+        """UserError where no clip came out: what could not be read, or the likeliest cure."""
         if self.report.clips:
             return
         if self.report.problems:
-            more = len(self.report.problems) - 1
-            raise UserError(self.report.problems[0] + (f" ({more} more like it)" if more else ""))
+            raise UserError("\n".join(self.report.problems))
         names = ", ".join(s.path for s in self.report.sources[:2])
         names += f" and {len(self.report.sources) - 2} more" if len(self.report.sources) > 2 else ""
         reasons = Counter[str]()

@@ -58,6 +58,24 @@ def test_counts_that_are_not_the_published_ones(
     assert ClipStore.open(tmp_path / "out").info["problems"] == report.problems
 
 
+def test_all_reasons_are_given_where_nothing_can_be_read(penn: Path, tmp_path: Path) -> None:
+    for name in ("0001", "0002", "0003"):
+        (penn / "frames" / name / "000002.jpg").unlink()
+    with pytest.raises(UserError) as caught:
+        pack("penn-action", penn, tmp_path / "out", keep_going=True)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    for name, line in zip(("0001", "0002", "0003"), lines, strict=True):
+        assert line.startswith(f"{penn}/frames/{name}/000002.jpg: ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_item_with_a_damaged_picture_is_left_out_whole(penn: Path, tmp_path: Path) -> None:
+    (penn / "frames" / "0001" / "000006.jpg").write_bytes(b"")
+    report = pack("penn-action", penn, tmp_path / "out", keep_going=True)
+    assert report.clips == [("0002", 4), ("0003", 5)] and len(report.problems) == 1
+
+
 def test_an_empty_split_is_refused(penn: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no sequences of the split test"):
         pack("penn-action", penn, tmp_path / "out", PackConfig(split="test"))

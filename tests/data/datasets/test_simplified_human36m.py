@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -89,11 +90,63 @@ def test_testing_takes_every_frame(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     root = tree(tmp_path / "s", numbers=range(1, 3))
     (root / "S5/Landmarks/Walking.60457274/2.mat").unlink()
-    with pytest.raises(UserError, match=r"S5/Landmarks/Walking.60457274: lacks 2\.mat"):
+    with pytest.raises(UserError, match=r"S5/Landmarks/Walking.60457274/2\.mat: is missing"):
         pack("simplified-human36m", root, tmp_path / "out")
     savemat(root / "S5/Landmarks/Walking.60457274/2.mat", {"keypoints_2d": np.zeros((17, 2))})
-    with pytest.raises(UserError, match=r"2\.mat: keypoints_2d must be \(32,2\)"):
+    with pytest.raises(UserError, match=r"2\.mat: keypoints_2d must be \(32,2\) numbers"):
         pack("simplified-human36m", root, tmp_path / "out2")
     (root / "S6/BackgroudMask").rename(root / "S6/BackgroundMask")
     with pytest.raises(UserError, match="has no folder S6/BackgroudMask"):
         pack("simplified-human36m", root, tmp_path / "out3")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("BackgroudMask", "5.png"), ("WithBackground", "5.jpg")]
+)
+def test_a_sequence_copied_in_part_is_no_shorter_sequence(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    """The halves would be those of fewer frames, and pictures and poses no longer disjoint."""
+    root = tree(tmp_path / "s")
+    folder = root / "S7" / kind / "Walking.60457274"
+    for number in range(5, 9):
+        next(folder.glob(f"{number}.*")).unlink()
+    with pytest.raises(UserError, match=rf"{folder}/{name}: is missing.*\(4 of 8 frames lack"):
+        pack("simplified-human36m", root, tmp_path / "out")
+    report = pack("simplified-human36m", root, tmp_path / "out", keep_going=True)
+    assert len(report.problems) == 1 and len(report.clips) == 11
+    assert "S7_Walking.60457274" not in dict(report.clips)
+    shutil.rmtree(folder)
+    with pytest.raises(UserError, match=f"{folder}: no such folder"):
+        pack("simplified-human36m", root, tmp_path / "out2")
+
+
+def test_what_a_mac_leaves_is_no_frame(tmp_path: Path) -> None:
+    root = tree(tmp_path / "s", numbers=range(1, 3))
+    for left in ("BackgroudMask/Walking.60457274/._1.png", "BackgroudMask/._Walking.60457274"):
+        (root / "S1" / left).write_bytes(b"Mac OS X")
+    report = pack("simplified-human36m", root, tmp_path / "out", PackConfig(half="all"))
+    assert report.problems == [] and len(report.clips) == 12
+    (root / "S1/BackgroudMask/Walking.60457274/last.png").touch()
+    with pytest.raises(UserError, match=r"last\.png: its name has no number, expected .* 1\.png"):
+        pack("simplified-human36m", root, tmp_path / "out2")
+
+
+def test_keep_going_goes_on_without_a_subject(tmp_path: Path) -> None:
+    root = tree(tmp_path / "s", numbers=range(1, 3))
+    for subject in ("S6", "S9"):
+        shutil.rmtree(root / subject)
+    config = PackConfig(half="all")
+    with pytest.raises(UserError, match="has no folder S6/BackgroudMask"):
+        pack("simplified-human36m", root, tmp_path / "out", config)
+    report = pack("simplified-human36m", root, tmp_path / "out", config, keep_going=True)
+    assert len(report.clips) == 8
+    assert [text.partition(", as")[0] for text in report.problems] == [
+        f"{root}: has no folder {subject}/BackgroudMask" for subject in ("S6", "S9")
+    ]
+    assert ClipStore.open(tmp_path / "out").info["problems"] == report.problems
+    for subject in ("S1", "S5", "S7", "S8"):
+        shutil.rmtree(root / subject)
+    with pytest.raises(UserError, match="holds no sequences of the split train") as caught:
+        pack("simplified-human36m", root, tmp_path / "none", config, keep_going=True)
+    assert len(str(caught.value).splitlines()) == 7
