@@ -146,7 +146,7 @@ def _from_npz(path: Path) -> PointBank | None:
 
 def _from_coco(path: Path) -> PointBank:
     _, people, names = read_keypoints(path)
-    rows = [keypoints_of(person) for group in people.values() for person in group]
+    rows = [keypoints_of(person, path) for group in people.values() for person in group]
     rows = [row for row in rows if row[0].shape == (len(names), 2)]
     if not rows:
         raise UserError(f"{path}: labels nobody with the {len(names)} joints it names")

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastpose.data.prepare.sources import VIDEO_SUFFIXES, natural_key
 from fastpose.errors import UserError
+from fastpose.files import is_leftover
 from fastpose.media.images import IMAGE_SUFFIXES, read_image
 from fastpose.media.video import VideoReader, VideoReport
 
@@ -157,9 +158,10 @@ def _expand(argument: str) -> list[Path]:
 
 def _folder(folder: Path) -> list[VideoSource | PictureSource]:
     try:
-        files = sorted((Path(entry.path) for entry in os.scandir(folder)), key=natural_key)
+        found = [Path(entry.path) for entry in os.scandir(folder)]
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error.strerror})") from None
+    files = sorted((p for p in found if not is_leftover(p)), key=natural_key)
     pictures = [p for p in files if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()]
     videos = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     if not pictures and not videos:

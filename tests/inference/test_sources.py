@@ -40,6 +40,8 @@ def test_a_folder_gives_pictures_in_natural_order_and_videos_apart(tmp_path: Pat
     _pictures(tmp_path, "10.png", "2.png", "1.jpg")
     _video(tmp_path / "clip.mp4")
     (tmp_path / "labels.json").write_text("{}")
+    for left in ("._1.jpg", "._clip.mp4", "Thumbs.db"):
+        (tmp_path / left).write_bytes(b"left by a desktop")
     video, pictures = find_sources([str(tmp_path)])
     assert isinstance(video, VideoSource) and isinstance(pictures, PictureSource)
     assert [p.name for p in pictures.paths] == ["1.jpg", "2.png", "10.png"]

@@ -26,6 +26,7 @@ from fastpose.data.datasets import base
 from fastpose.data.datasets.base import Recording
 from fastpose.data.datasets.pictures import read_masks, read_pictures
 from fastpose.errors import UserError
+from fastpose.files import listed
 from fastpose.media.images import Image, image_size
 
 
@@ -42,7 +43,7 @@ class Reader(base.Reader):
 
     def items(self, split: str) -> list[str]:
         folder = self.folder(split)
-        found = [*folder.glob("*_image.png"), *folder.glob("*_image:png.png")]
+        found = [*listed(folder, "*_image.png"), *listed(folder, "*_image:png.png")]
         return sorted(self.inside(path) for path in found)
 
     def read(self, item: str) -> Iterable[Recording]:

@@ -45,16 +45,15 @@ class Reader(base.Reader):
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.folder("annotations")
-        self._split = ""
+        self._split, self._labels = "", self.root
         self._pictures: dict[str, dict[str, Any]] = {}
         self._people: dict[str, list[dict[str, Any]]] = {}
 
     def items(self, split: str) -> list[str]:
         self.folder(split)
         self._split = split
-        pictures, people, _ = read_keypoints(
-            self.file(f"annotations/person_keypoints_{split}.json")
-        )
+        self._labels = self.file(f"annotations/person_keypoints_{split}.json")
+        pictures, people, _ = read_keypoints(self._labels)
         self._pictures, self._people = pictures, people
         return sorted(people)
 
@@ -65,13 +64,20 @@ class Reader(base.Reader):
         def picture() -> Image:
             return read_image(path)
 
-        about = self._pictures[item]
-        size = (int(about["width"]), int(about["height"]))
+        labels, about = self._labels, self._pictures[item]
+        size = (int(_row(about, "width", 1, labels)[0]), int(_row(about, "height", 1, labels)[0]))
         for person in self._people[item]:
-            points, visible = keypoints_of(person)
-            x, y, width, height = (float(v) for v in person["bbox"])
+            number = int(_row(person, "id", 1, labels)[0])
+            _row(person, "keypoints", 51, labels)
+            points, visible = keypoints_of(person, labels)
+            x, y, width, height = _row(person, "bbox", 4, labels)
+            if min(width, height) < 0 or max(width, height) == 0:
+                raise UserError(
+                    f"{labels}: entry {number}: bbox must be larger than nothing, not {width:g} x "
+                    f"{height:g}; unpack the annotations again"
+                )
             yield Recording(
-                name=f"{path.stem}_{person['id']}",
+                name=f"{path.stem}_{number}",
                 source=f"{self._split}/{item}",
                 size=size,
                 numbers=range(1),
@@ -79,7 +85,7 @@ class Reader(base.Reader):
                 keypoints=points[None],
                 visible=visible[None],
                 boxes=np.array([[x, y, x + width, y + height]]) - 0.5,
-                masks=lambda person=person: [_mask(person, size)],
+                masks=lambda person=person: [_mask(person, size, labels)],
             )
 
 
@@ -114,19 +120,45 @@ def read_keypoints(
     return pictures, people, list(joints or get_skeleton("coco17").joints)
 
 
-def keypoints_of(person: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Joints (K,2) in pixels, NaN where there is no label, and which are labelled."""
-    rows = np.array(person["keypoints"], np.float64).reshape(-1, 3)
+def _row(entry: dict[str, Any], key: str, count: int, labels: Path) -> np.ndarray:
+    """The numbers under a key of an entry: ``count`` of them, for 0 any multiple of three."""
+    try:
+        row = np.array([entry.get(key)], np.float64).ravel()
+        fits = bool(np.isfinite(row).all()) and (len(row) == count or not (count or len(row) % 3))
+    except (TypeError, ValueError):
+        row, fits = np.empty(0), False
+    if not fits:
+        wanted = {0: "three numbers a joint", 1: "a number"}.get(count, f"{count} numbers")
+        raise UserError(
+            f"{labels}: entry {entry.get('id')}: {key} must be {wanted}, "
+            f"not {str(entry.get(key))[:40]} ({len(row)}); unpack the annotations again"
+        )
+    return row
+
+
+def keypoints_of(person: dict[str, Any], labels: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Joints (K,2) in pixels, NaN where there is no label, and which are labelled.
+
+    Raises:
+        UserError: not three numbers for each joint; names the file ``labels`` and the person.
+    """
+    rows = _row(person, "keypoints", 0, labels).reshape(-1, 3)
     labelled = rows[:, 2] > 0
     return np.where(labelled[:, None], rows[:, :2], np.nan), labelled
 
 
-def _mask(person: dict[str, Any], size: tuple[int, int]) -> Image:
+def _mask(person: dict[str, Any], size: tuple[int, int], labels: Path) -> Image:
     """The person's polygons, filled; all 0 where the outline is of another kind."""
     canvas = PIL.Image.new("L", size)
     draw = PIL.ImageDraw.Draw(canvas)
-    for outline in _polygons(person.get("segmentation")):
-        draw.polygon(outline, fill=255)
+    try:
+        for outline in _polygons(person.get("segmentation")):
+            draw.polygon(outline, fill=255)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{labels}: entry {person.get('id')}: segmentation is no list of polygons ({error}); "
+            "unpack the annotations again"
+        ) from None
     return np.array(canvas)
 
 

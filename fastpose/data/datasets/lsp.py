@@ -42,7 +42,7 @@ class Reader(base.Reader):
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self._images, file = self.folder("images"), self.file("joints.mat")
-        self._joints = self.joints(np.asarray(load_mat(file, "joints")["joints"], np.float32), file)
+        self._joints = self.joints(load_mat(file, "joints")["joints"], file).astype(np.float32)
         found = Numbered(self._images, self.picture)
         files = found.require(range(1, len(self._joints) + 1), file)
         self._files = {path.name: path for path in files}
@@ -50,8 +50,11 @@ class Reader(base.Reader):
 
     def joints(self, raw: np.ndarray, file: Path) -> np.ndarray:
         """(N,14,2), NaN where there is no label."""
-        if raw.ndim != 3 or raw.shape[:2] != (3, 14):
-            raise UserError(f"{file}: joints must be (3,14,N), not {raw.shape}; copy it again")
+        if raw.ndim != 3 or raw.shape[:2] != (3, 14) or raw.dtype.kind not in "fiu":
+            raise UserError(
+                f"{file}: joints must be (3,14,N) numbers, not {raw.dtype} {raw.shape}; "
+                "copy it again"
+            )
         return raw[:2].transpose(2, 1, 0) - 1.0
 
     def items(self, split: str) -> list[str]:

@@ -30,8 +30,11 @@ class Reader(lsp.Reader):
     picture: ClassVar = "im{:05d}.jpg"
 
     def joints(self, raw: np.ndarray, file: Path) -> np.ndarray:
-        if raw.ndim != 3 or raw.shape[:2] != (14, 3):
-            raise UserError(f"{file}: joints must be (14,3,N), not {raw.shape}; copy it again")
+        if raw.ndim != 3 or raw.shape[:2] != (14, 3) or raw.dtype.kind not in "fiu":
+            raise UserError(
+                f"{file}: joints must be (14,3,N) numbers, not {raw.dtype} {raw.shape}; "
+                "copy it again"
+            )
         rows = raw.transpose(2, 0, 1)
         return np.where(rows[..., 2:] > 0, rows[..., :2] - 1.0, np.nan)
 

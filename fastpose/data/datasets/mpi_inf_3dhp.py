@@ -165,7 +165,7 @@ def _calibration(path: Path, camera: int) -> dict[str, Any]:
     if not path.is_file():
         return {}
     blocks: list[dict[str, list[str]]] = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         words = line.split()
         if words and words[0] == "name":
             blocks.append({})

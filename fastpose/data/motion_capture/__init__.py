@@ -11,6 +11,7 @@ from fastpose.data.motion_capture.bvh import read_bvh
 from fastpose.data.motion_capture.motion import JOINTS, PARENTS, Motion
 from fastpose.data.motion_capture.npz import read_npz
 from fastpose.errors import UserError
+from fastpose.files import listed
 
 __all__ = ["JOINTS", "PARENTS", "READERS", "Motion", "read_motion", "read_motions"]
 
@@ -59,7 +60,7 @@ def motion_files(
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS)
+            found = [p for p in listed(path, "**/*") if p.suffix.lower() in READERS]
             if not found:
                 raise UserError(
                     f"{path}: no motion-capture file in it; expected {', '.join(READERS)}"

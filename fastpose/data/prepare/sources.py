@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastpose.errors import UserError
+from fastpose.files import listed
 from fastpose.media.images import IMAGE_SUFFIXES, image_size, read_image, resize
 from fastpose.media.video import VideoFrame, VideoReader, VideoReport
 
@@ -184,7 +185,7 @@ def find_sources(
 
 
 def _from_folder(folder: Path, layout: Layout, fps: float | None) -> list[Source | Unreadable]:
-    entries = sorted((p for p in folder.iterdir() if p.name[0] != "."), key=natural_key)
+    entries = sorted(listed(folder), key=natural_key)
     files = [p for p in entries if p.is_file()]
     pictures = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES]
     videos = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and p not in pictures]

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastpose.data.synthetic.background import Room
 from fastpose.errors import UserError
+from fastpose.files import is_leftover
 from fastpose.media.images import IMAGE_SUFFIXES, crop_window, image_size, read_image
 
 _SMALLEST = 0.5  # of the largest square in a picture that a background shows of it (assumed)
@@ -35,7 +36,7 @@ class Backgrounds:
             raise UserError(f"{path}: {what}; name a folder of pictures for the backgrounds")
         found = [p for p in self.path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES]
         self.files = sorted(
-            (p for p in found if p.is_file() and p.name[0] != "."),
+            (p for p in found if p.is_file() and not is_leftover(p)),
             key=lambda p: p.relative_to(self.path).as_posix(),
         )
         if not self.files:

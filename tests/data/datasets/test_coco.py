@@ -80,6 +80,43 @@ def test_a_picture_of_another_size_is_named(root: Path, tmp_path: Path) -> None:
         pack("coco", root, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bbox": None}, "entry 10: bbox must be 4 numbers, not None"),
+        ({"bbox": [1, 2, 3]}, r"entry 10: bbox must be 4 numbers, not \[1, 2, 3\] \(3\)"),
+        ({"bbox": [40, 40, 0, 0]}, "entry 10: bbox must be larger than nothing"),
+        ({"bbox": [1, 2, 3, "wide"]}, "entry 10: bbox must be 4 numbers"),
+        ({"keypoints": [1.0] * 50}, r"entry 10: keypoints must be 51 numbers.*\(50\)"),
+        ({"keypoints": [1.0] * 48}, r"entry 10: keypoints must be 51 numbers.*\(48\)"),
+        ({"id": "x"}, "entry x: id must be a number"),
+        ({"segmentation": [["a", "b"]]}, "entry 10: segmentation is no list of polygons"),
+    ],
+)
+def test_an_entry_that_is_broken_is_named_and_left_out(
+    root: Path, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    file = root / "annotations/person_keypoints_train2017.json"
+    content = json.loads(file.read_text())
+    content["annotations"][0].update(change)
+    if change == {"bbox": None}:
+        del content["annotations"][0]["bbox"]
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=f"train2017.json: {message}.*; unpack"):
+        pack("coco", root, tmp_path / "out", PackConfig(masks=True))
+    report = pack("coco", root, tmp_path / "out", PackConfig(masks=True), keep_going=True)
+    assert len(report.problems) == 1 and report.clips == [("000000000003_14", 1)]
+
+
+def test_a_picture_without_a_size_is_named(root: Path, tmp_path: Path) -> None:
+    file = root / "annotations/person_keypoints_train2017.json"
+    content = json.loads(file.read_text())
+    del content["images"][2]["width"]
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="entry 3: width must be a number, not None"):
+        pack("coco", root, tmp_path / "out")
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"images": [], "annotations": [{"id": 3}]}'])
 def test_other_json_is_refused(root: Path, tmp_path: Path, content: str) -> None:
     (root / "annotations/person_keypoints_train2017.json").write_text(content)
