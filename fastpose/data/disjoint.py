@@ -9,7 +9,7 @@ What can be told depends on what clips and poses say of themselves:
 * Poses of unknown origin are compared with the labels that the clips carry: an equal one is an
   error, and the rest is counted in a note.
 * Clips of ``synthesize --motion`` name the recordings they move by: a note says which of them the
-  prior has too.
+  prior has too. Recordings called as the package's own activities cannot be told from these.
 """
 
 from __future__ import annotations
