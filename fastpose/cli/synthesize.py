@@ -25,10 +25,14 @@ def run(
     shift: float | None = None,
     travel: float | None = None,
     difficulty: float | None = None,
+    noise: float | None = None,
+    exposure: float | None = None,
+    shadow: float | None = None,
     furniture: int | None = None,
     jpeg: int | None = None,
     motion: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH...")] = (),
     backgrounds: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None,
+    videos: bool = False,
     poses_only: bool = False,
     threads: int | None = None,
     overwrite: bool = False,
@@ -58,10 +62,15 @@ def run(
         shift: How far people may be off the picture's middle, 0 to 1.
         travel: Metres within which people walk.
         difficulty: 0 for plain rooms and bright clothes, 1 for busy rooms and noise.
+        noise: Standard deviation of the sensor's noise, a share of white, in place of difficulty's.
+        exposure: Motion blur: for what share of the time between two frames the shutter is open.
+        shadow: Darkness of the shadow below people, 0 to 1.
         furniture: Pieces of furniture around every person, before and behind; 0 for none.
         jpeg: Quality, 1 to 95, with which frames are compressed; 0 for not at all.
         motion: Motion-capture files or folders to move the actors by, each with a body of its own.
         backgrounds: Folder of pictures, parts of which are shown behind people in place of rooms.
+        videos: Write each clip as an MP4 too, with its joints and camera in an .npz beside it, into
+            the sub-folder videos; the MP4 is lossy, the packed clips are not.
         poses_only: Write 3D poses of other actors, without pictures, as motion capture.
         threads: Clips rendered at a time, by default one a processor; does not change a byte.
         overwrite: Replace what a former run wrote.
@@ -84,13 +93,14 @@ def run(
     config = replace(
         kind.config,
         **given(activities=activities, actors=actors, travel=travel, difficulty=difficulty),
-        **given(furniture=furniture, jpeg=jpeg),
+        **given(furniture=furniture, jpeg=jpeg, noise=noise, exposure=exposure, shadow=shadow),
         camera=replace(kind.config.camera, **views),
     )
     if poses_only and motion:
         raise UserError("--poses-only: writes the package's own motion; leave out --motion")
-    if poses_only and backgrounds:
-        raise UserError("--poses-only: writes no pictures; leave out --backgrounds")
+    if poses_only and (backgrounds or videos):
+        unused = "--backgrounds" if backgrounds else "--videos"
+        raise UserError(f"--poses-only: writes no pictures; leave out {unused}")
     pictures = synthetic.Backgrounds(backgrounds) if backgrounds else None
     source = synthetic.RecordedMotion.from_path(motion) if motion else None
     people = synthetic.SyntheticPeople(
@@ -122,6 +132,7 @@ def run(
             people,
             first=first,
             threads=threads,
+            videos=videos,
             overwrite=overwrite,
             progress=lambda done, _: bar.update(task, completed=done * frames),
         )

@@ -41,6 +41,12 @@ def test_recorded_motion(tmp_path: Path) -> None:
     assert len(ClipStore.open(out).clips) == 2
 
 
+def test_videos(tmp_path: Path) -> None:
+    assert main(["synthesize", "--out", str(tmp_path / "clips"), "--videos", *SMALL]) == 0
+    names = sorted(path.name for path in (tmp_path / "clips" / "videos").iterdir())
+    assert names == [f"s0_00000{i}.{end}" for i in range(2) for end in ("mp4", "npz")]
+
+
 def test_infants_by_recorded_motion_are_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,12 +89,14 @@ def test_options_override_a_preset(tmp_path: Path) -> None:
     flags = ["--preset", "human36m-like", "--activities", "Walking", "--actors", "1"]
     flags += ["--difficulty", "0.9", "--height", "0.5", "0.6", "--fps", "10"]
     flags += ["--furniture", "2", "--jpeg", "70"]
+    flags += ["--exposure", "0.5", "--noise", "0.01", "--shadow", "0.2"]
     assert main(["synthesize", "--out", str(out), *SMALL, *flags]) == 0
     store = ClipStore.open(out)
     config = store.info["config"]
     assert {clip.activity for clip in store.clips} == {"Walking"}
     assert (config["actors"], config["difficulty"], config["scene"]) == (1, 0.9, "room")
     assert (config["furniture"], config["jpeg"]) == (2, 70)
+    assert (config["exposure"], config["noise"], config["shadow"]) == (0.5, 0.01, 0.2)
     assert config["camera"]["person_in_window"] == [0.5, 0.6]
     assert store.clips[0].fps == 10
 
@@ -121,8 +129,11 @@ def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["--motion", "none.npz"], "no such file"),
         (["--backgrounds", "none"], "no such folder"),
         (["--poses-only", "--backgrounds", "x"], "leave out --backgrounds"),
+        (["--poses-only", "--videos"], "leave out --videos"),
         (["--difficulty", "nan"], "difficulty"),
         (["--jpeg", "200"], "jpeg"),
+        (["--exposure", "2"], "exposure"),
+        (["--noise", "-1"], "noise"),
         (["--furniture", "-1"], "furniture"),
         (["--preset", "fashoin"], "did you mean 'fashion'"),
         (["--preset", "multiview", "--frontal", "1"], "stand still"),

@@ -16,6 +16,7 @@ from fastpose.data.datasets.views import looking_at
 from fastpose.data.synthetic.config import check_range
 from fastpose.data.synthetic.parts import PART_NAMES
 from fastpose.data.synthetic.people import SyntheticClip, SyntheticPeople
+from fastpose.data.synthetic.videos import write_video
 from fastpose.media.drawing import contact_sheet, draw_skeleton
 from fastpose.media.images import resize, write_image
 
@@ -29,6 +30,7 @@ def write_clips(
     *,
     first: int = 0,
     threads: int | None = None,
+    videos: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -40,6 +42,8 @@ def write_clips(
         people: what to render.
         first: index of the first clip.
         threads: clips rendered at a time, by default one a processor; does not change a byte.
+        videos: write each clip as a video with its truth too, see :func:`write_video`, into the
+            sub-folder ``videos``.
         overwrite: replace an existing clips folder.
         progress: called with (clips done, clips in all) after each clip.
 
@@ -64,6 +68,8 @@ def write_clips(
     ) as writer:
         indices = range(first, first + n_clips)
         clips = people.render_clips(indices, threads)
+        if videos:
+            (writer.root / "videos").mkdir()
         for done, clip in enumerate(clips, 1):
             writer.add(
                 clip.name,
@@ -82,6 +88,8 @@ def write_clips(
                 view=clip.view,
                 rotation=_rotation_at_window(clip),
             )
+            if videos:
+                write_video(writer.root / "videos", clip)
             cameras[clip.name] = _calibration(clip)
             if len(rows) < _SHEET_ROWS:
                 rows.append(sheet_row(clip))

@@ -25,6 +25,10 @@ class SyntheticConfig:
         travel: diameter in metres of the circle within which people walk.
         camera: ranges of the cameras.
         difficulty: 0 (plain rooms, clothes that stand out) to 1 (busy rooms, more sensor noise).
+        noise: standard deviation of the sensor's noise, a share of white; None for what
+            ``difficulty`` says, 0.004 to 0.024.
+        exposure: share of the time from frame to frame in which the shutter is open, 0 to 1; people
+            blur as far as they move in it, and their mask with them.
         shadow: darkness of the shadow at the feet, 0 to 1.
         blur: range of the blur's weight of either neighbour pixel, within 0 to 0.25.
         supersample: samples along a pixel's side.
@@ -51,6 +55,8 @@ class SyntheticConfig:
     travel: float = 0.6
     camera: CameraConfig = field(default_factory=CameraConfig)
     difficulty: float = 0.3
+    noise: float | None = None
+    exposure: float = 0.0
     shadow: float = 0.35
     blur: tuple[float, float] = (0.03, 0.12)
     supersample: int = 2
@@ -69,6 +75,8 @@ class SyntheticConfig:
         check_range("girth_spread", self.girth_spread, 0, 0.6)
         check_range("travel", self.travel, 0, 100)
         check_range("difficulty", self.difficulty, 0, 1)
+        check_range("noise", self.grain, 0, 0.5)
+        check_range("exposure", self.exposure, 0, 1)
         check_range("shadow", self.shadow, 0, 1)
         check_range("blur", min(self.blur), 0, 0.25)
         check_range("blur", max(self.blur), 0, 0.25)
@@ -97,6 +105,11 @@ class SyntheticConfig:
             check_range("distance", camera.distance, 1.5 + self.travel / 2, 1000)
         elif self.synchronised:
             raise UserError("synthetic people: synchronised cameras need directions")
+
+    @property
+    def grain(self) -> float:
+        """Standard deviation of the sensor's noise, a share of white."""
+        return 0.004 + 0.02 * self.difficulty if self.noise is None else self.noise
 
     @property
     def views(self) -> int:

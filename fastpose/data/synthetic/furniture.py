@@ -22,12 +22,18 @@ _CHAIR: Piece = (
     *(((x, 0.25, z), (0.05, 0.25, 0.05)) for x in (-0.43, 0.43) for z in (-0.43, 0.43)),
 )
 _CABINET: Piece = (((0.0, 0.5, 0.0), (0.5, 0.5, 0.5)), ((0.0, 0.5, 0.5), (0.02, 0.45, 0.02)))
-# Each with its smallest and largest width, height and depth in metres.
-_PIECES: tuple[tuple[Piece, tuple[float, ...], tuple[float, ...]], ...] = (
-    (_TABLE, (0.5, 0.4, 0.4), (1.1, 0.75, 0.7)),
-    (_CHAIR, (0.38, 0.75, 0.38), (0.5, 0.95, 0.5)),
-    (_CABINET, (0.25, 0.3, 0.25), (0.6, 0.9, 0.5)),
+_PILLAR: Piece = (((0.0, 0.5, 0.0), (0.5, 0.5, 0.5)),)
+# Each with how often it is chosen, its smallest and its largest width, height and depth in metres.
+# Only tall pieces can hide the upper body; they are rare, and so narrow that hardly anybody is
+# hidden whole.
+_PIECES: tuple[tuple[Piece, float, tuple[float, ...], tuple[float, ...]], ...] = (
+    (_TABLE, 0.28, (0.5, 0.4, 0.4), (1.1, 0.75, 0.7)),
+    (_CHAIR, 0.28, (0.38, 0.75, 0.38), (0.5, 0.95, 0.5)),
+    (_CABINET, 0.28, (0.25, 0.3, 0.25), (0.6, 0.9, 0.5)),
+    (_CABINET, 0.06, (0.22, 1.5, 0.2), (0.35, 2.0, 0.3)),
+    (_PILLAR, 0.1, (0.1, 2.0, 0.1), (0.2, 2.8, 0.2)),
 )
+_SHARES = [share for _, share, _, _ in _PIECES]
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ class Boxes:
 def random_furniture(
     rng: np.random.Generator, count: int, points: np.ndarray, scale: float
 ) -> Boxes:
-    """Stand ``count`` tables, chairs and cabinets around a person's whole motion.
+    """Stand ``count`` tables, chairs, cabinets and now and then a cupboard or a pillar around a
+    person's whole motion.
 
     Args:
         rng: source of randomness.
@@ -63,7 +70,7 @@ def random_furniture(
     reach = float(np.sqrt(((flat - middle) ** 2).sum(axis=-1)).max())
     rows = []
     for _ in range(count):
-        piece, least, most = _PIECES[rng.integers(len(_PIECES))]
+        piece, _, least, most = _PIECES[rng.choice(len(_PIECES), p=_SHARES)]
         size = scale * rng.uniform(least, most)
         around, turn = rng.uniform(-np.pi, np.pi), rng.uniform(-np.pi, np.pi)
         away = reach + 0.12 * scale + 0.5 * np.hypot(size[0], size[2]) + scale * rng.uniform(0, 0.3)

@@ -24,6 +24,7 @@ from fastpose.data.synthetic.compose import (
     to_bytes,
 )
 from fastpose.data.synthetic.config import SyntheticConfig, check_range
+from fastpose.data.synthetic.exposure import other_moments
 from fastpose.data.synthetic.furniture import furnish, random_furniture, view_boxes
 from fastpose.data.synthetic.motion import BodyMotion, check_activities, generate_motion
 from fastpose.data.synthetic.parts import joint_depths, place_parts
@@ -50,7 +51,7 @@ class SyntheticClip:
     Args:
         name: unique among the clips of one seed.
         frames: (T,S,S,3) uint8 RGB.
-        mask: (T,S,S) uint8, the person's share of the pixel, 0..255.
+        mask: (T,S,S) uint8, the person's share of the pixel and of the exposure, 0..255.
         parts: (T,S,S) uint8, 1 + the index in ``PART_NAMES`` of the body part that the pixel's
             middle sees, 0 beside the person.
         background: (S,S,3) uint8, the room without the person.
@@ -210,9 +211,16 @@ class SyntheticPeople:
             before, paint = view_boxes(boxes, camera, size, config.supersample, light, ambient)
             room = furnish(room, before, paint, config.supersample)
         gain, softness = rng.uniform(0.9, 1.15), rng.uniform(*config.blur)
-        grain = np.float32(0.004 + 0.02 * config.difficulty)
+        grain = np.float32(config.grain)
         points3d = camera.to_camera(motion.positions)
         points = camera.project(points3d)
+        moments = [
+            *(
+                place_parts(moment, body.girth, look.hair)
+                for moment in other_moments(motion, points, config.exposure)
+            ),
+            parts,
+        ]
         samples = (points + 0.5) * config.supersample - 0.5
         skin = 1.15 * joint_depths(motion, body.girth)
         texels = look.texture.shape[1:3]
@@ -226,13 +234,19 @@ class SyntheticPeople:
         block = max(1, _BLOCK // size**2)
         for start in range(0, count, block):
             now = slice(start, start + block)
-            surface = cast(
-                parts.frames(now), camera, size, config.supersample, light, texels, self.backend
-            )
-            if before is not None:
-                surface = hide_behind(surface, before)
-            color = shade(surface, look.texture, gain, ambient)
-            person, cover = gather(surface, color, size, config.supersample)
+            cover = np.zeros((len(points[now]), size, size), np.float32)
+            person = np.zeros((*cover.shape, 3), np.float32)
+            for moment in moments:  # the last surface is the frame's own
+                surface = cast(
+                    moment.frames(now),
+                    *(camera, size, config.supersample, light, texels, self.backend),
+                )
+                if before is not None:
+                    surface = hide_behind(surface, before)
+                color = shade(surface, look.texture, gain, ambient)
+                seen, share = gather(surface, color, size, config.supersample)
+                person = person + seen / np.float32(len(moments))
+                cover = cover + share / np.float32(len(moments))
             dark = shadow(room, motion.positions[now][:, touching], size, config.shadow, reach)
             image = person + ((1 - cover) * dark)[..., None] * room.plate
             noise = grain * rng.standard_normal(image.shape, np.float32)

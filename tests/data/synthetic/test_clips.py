@@ -14,6 +14,7 @@ from fastpose.data.synthetic.clips import sheet_row
 from fastpose.data.synthetic.parts import PART_NAMES
 from fastpose.errors import UserError
 from fastpose.media.images import read_image
+from fastpose.media.video import VideoReader
 
 PEOPLE = SyntheticPeople(32, 4, seed=2, config=SyntheticConfig(actors=3))
 
@@ -69,8 +70,29 @@ def test_calibration_is_written(tmp_path: Path) -> None:
         assert np.abs(turned[:2]).max() < 1e-5 and turned[2] > 0.9
 
 
+@pytest.mark.parametrize("size", [32, 33])
+def test_videos_show_the_clips_and_their_truth(tmp_path: Path, size: int) -> None:
+    config = SyntheticConfig(activities=("jumping_jack",), noise=0.0)
+    people = SyntheticPeople(size, 5, 12.5, seed=2, config=config)
+    folder = write_clips(tmp_path / "clips", 2, people, videos=True)
+    for stored in ClipStore.open(folder).clips:
+        video = VideoReader(folder / "videos" / f"{stored.name}.mp4")
+        frames = np.stack([frame.image for frame in video])[:, :size, :size]
+        assert video.info.fps == 12.5 and len(frames) == 5
+        error = np.abs(frames.astype(int) - stored.frames)
+        assert error.mean() < 6  # lossy, but the same frames in the same order
+        assert error.mean() < 0.8 * np.abs(frames[::-1].astype(int) - stored.frames).mean()
+        truth = np.load(folder / "videos" / f"{stored.name}.npz")
+        assert tuple(truth["joints"]) == people.skeleton.joints
+        for name in ("keypoints", "keypoints3d", "visible"):
+            assert np.array_equal(truth[name], getattr(stored, name)), name
+        assert (str(truth["activity"]), str(truth["actor"])) == (stored.activity, stored.actor)
+        flat = truth["keypoints3d"] @ truth["intrinsics"].T
+        assert np.abs(flat[..., :2] / flat[..., 2:] - truth["keypoints"]).max() < 1e-3
+
+
 def test_index_is_the_same_for_any_number_of_threads(tmp_path: Path) -> None:
-    a, b = (write_clips(tmp_path / str(n), 3, PEOPLE, threads=n) for n in (1, 3))
+    a, b = (write_clips(tmp_path / str(n), 3, PEOPLE, threads=n, videos=True) for n in (1, 3))
     files = sorted(p.relative_to(a) for p in a.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(b) for p in b.rglob("*") if p.is_file())
     for file in files:

@@ -19,6 +19,8 @@ from fastpose.errors import UserError
         ({"blur": (0.1, 0.4)}, "blur"),
         ({"supersample": 0}, "supersample"),
         ({"travel": -1.0}, "travel"),
+        ({"noise": -0.1}, "noise"),
+        ({"exposure": 1.5}, "exposure"),
         ({"shadow": 2.0}, "shadow"),
         ({"bone_spread": 0.9}, "bone_spread"),
         ({"girth_spread": 0.9}, "girth_spread"),

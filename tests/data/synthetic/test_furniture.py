@@ -11,6 +11,7 @@ import pytest
 from fastpose.data.synthetic import SyntheticClip, SyntheticConfig, SyntheticPeople, get_preset
 from fastpose.data.synthetic import people as people_module
 from fastpose.data.synthetic.background import Room
+from fastpose.data.synthetic.body import JOINT
 from fastpose.data.synthetic.camera import Camera
 from fastpose.data.synthetic.furniture import Boxes, furnish, random_furniture, view_boxes
 
@@ -110,6 +111,20 @@ def test_furniture_hides_joints_and_the_mask_but_moves_nobody() -> None:
     clip = SyntheticPeople(48, 1, seed=5, config=config).clip(0)
     error = np.abs(clip.frames.astype(int) - clip.background)
     assert error[clip.mask == 0].mean() < 1.5  # the sensor's noise
+
+
+def test_tall_pieces_seldom_hide_the_upper_body() -> None:
+    upper = [JOINT[name] for name in ("thorax", "head", "head_top")]
+
+    def share_hidden(furniture: int) -> tuple[float, float]:
+        config = SyntheticConfig(activities=("stand", "wave"), furniture=furniture)
+        made = list(SyntheticPeople(32, 1, seed=8, config=config).render_clips(range(150)))
+        unseen = [not clip.visible[:, upper].any() for clip in made]
+        return float(np.mean(unseen)), float(np.mean([(c.parts > 0).sum() < 10 for c in made]))
+
+    assert share_hidden(0) == (0.0, 0.0)
+    upper_body, whole = share_hidden(3)
+    assert 0.005 < upper_body < 0.06 and whole < 0.02
 
 
 def test_views_share_their_furniture(monkeypatch: pytest.MonkeyPatch) -> None:
