@@ -120,7 +120,13 @@ FASTPOSE_INLINE void draw_piece(const Table<T, kMost>& table, const Piece& piece
   using V = typename Own<T>::V;
   const V zero(T(0)), spoilt(T(NAN));
   const int top = piece.row, bottom = top + piece.rows, columns = piece.columns;
-  if (table.separable && !table.spoilt) {
+  if (table.spoilt) {
+    for (int r = top; r < bottom; ++r, line += pitch) {
+      for (int i = 0; i < columns; i += V::lanes) put(line, i, columns, spoilt);
+    }
+    return;
+  }
+  if (table.separable) {
     return for_strips<V>(columns, [&]<int kVectors>(int first) {
       V bell0[kVectors];
       for (int i = 0; i < kVectors; ++i) bell0[i] = V::load(table.bell0 + first + i * V::lanes);
@@ -137,7 +143,6 @@ FASTPOSE_INLINE void draw_piece(const Table<T, kMost>& table, const Piece& piece
     const V height(table.height0[r]), shift(table.shift[r]);
     const int to = table.to[r], from = to > table.from[r] ? table.from[r] : to;
     int i = 0;
-    for (; table.spoilt && i < columns; i += V::lanes) put(line, i, columns, spoilt);
     for (; i < from; i += V::lanes) put(line, i, columns, zero);
     for (; i < to; i += V::lanes)
       put(line, i, columns, bell(V::load(table.a + i) - shift) * height);

@@ -43,7 +43,7 @@ struct Table {
   alignas(64) T a[kColumns], bell0[kColumns], bell1[kColumns], bell2[kColumns];
   // Of rows: along shear dy; b; 2^(-b^2) times 1, b, b^2.
   alignas(64) T shift[rows], b[rows], height0[rows], height1[rows], height2[rows];
-  int from[rows], to[rows];  // columns outside of which the value is 0, unless separable
+  int from[rows], to[rows];  // columns outside of which the value is 0; not set if separable
   // Sums over the rows so far of the gradient's pixels times height0, height1, height2.
   alignas(64) T column[3][kColumns];
 
