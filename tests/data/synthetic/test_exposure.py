@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastpose.data.synthetic import SyntheticClip, SyntheticConfig, SyntheticPeople
+from fastpose.data.synthetic import people as people_module
 from fastpose.data.synthetic.body import random_body
 from fastpose.data.synthetic.exposure import other_moments
 from fastpose.data.synthetic.motion import BodyMotion, generate_motion
@@ -69,6 +70,17 @@ def test_blur_changes_the_picture_and_no_truth() -> None:
     # Where the mask says that nobody passed, the room is seen but for the shadow.
     free = (blurred.mask == 0) & (sharp.mask == 0)
     assert np.array_equal(blurred.frames[free], sharp.frames[free])
+
+
+def test_bytes_depend_on_neither_the_block_of_frames_nor_the_caster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = SyntheticConfig(exposure=0.7, furniture=2, activities=("run",))
+    made = SyntheticPeople(32, 7, seed=4, config=config).clip(1)
+    monkeypatch.setattr(people_module, "_BLOCK", 3 * 32**2)
+    again = SyntheticPeople(32, 7, seed=4, config=config, backend="reference").clip(1)
+    for name in ("frames", "mask", "parts", "visible"):
+        assert np.array_equal(getattr(made, name), getattr(again, name)), name
 
 
 def test_a_single_picture_does_not_blur() -> None:
