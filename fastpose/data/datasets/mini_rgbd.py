@@ -90,7 +90,7 @@ def _joints(files: Sequence[Path]) -> np.ndarray:
         try:
             table = [[float(v) for v in line.split()[:3]] for line in file.read_text().splitlines()]
             rows.append(np.array([row for row in table if row], np.float32).reshape(25, 3))
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise UserError(
                 f"{file}: expected 25 lines of three numbers ({error}); unpack it again"
             ) from None

@@ -27,6 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_pictures_with_masks(root: Path, tmp_path: Path) -> None:
     (root / "train" / "00001_labels.png").unlink(missing_ok=True)
+    (root / "train" / "._00000_image.png").write_bytes(b"Mac OS X")
     pack("chictopia-plus", root, tmp_path / "out", PackConfig(masks=True, size=286))
     clips = ClipStore.open(tmp_path / "out").clips
     assert [clip.name for clip in clips] == ["train_00000", "train_00001"]

@@ -122,3 +122,12 @@ def test_what_does_not_fit_is_named(root: Path, tmp_path: Path) -> None:
         UserError, match=r"ground_truth_bb/Photo\.54138969\.mat: cannot be read as HDF5"
     ):
         pack("human36m", root, tmp_path / "out")
+
+
+def test_keep_going_goes_on_without_a_subject(root: Path, tmp_path: Path) -> None:
+    (root / "S1/Videos/._Photo.54138969.mp4").write_bytes(b"Mac OS X")
+    shutil.rmtree(root / "S7/Videos")
+    with pytest.raises(UserError, match="has no folder S7/Videos"):
+        pack("human36m", root, tmp_path / "out")
+    report = pack("human36m", root, tmp_path / "out", keep_going=True)
+    assert len(report.clips) == 4 and len(report.problems) == 1

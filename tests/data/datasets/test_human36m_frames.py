@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import h5py
@@ -62,3 +63,8 @@ def test_what_is_missing_is_named(root: Path, tmp_path: Path) -> None:
         pack("human36m-frames", root, tmp_path / "out")
     with pytest.raises(UserError, match="has no folder S9"):
         pack("human36m-frames", root, tmp_path / "out", PackConfig(split="test"))
+    shutil.rmtree(root / "S8")
+    with pytest.raises(UserError, match="has no folder S8"):
+        pack("human36m-frames", root, tmp_path / "out")
+    with pytest.raises(UserError, match=r"S8.*\n.*annot\.h5: has no frame"):
+        pack("human36m-frames", root, tmp_path / "out", keep_going=True)

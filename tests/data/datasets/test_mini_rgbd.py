@@ -59,6 +59,10 @@ def test_what_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with pytest.raises(UserError, match=r"00001\.txt: expected 25 lines of three numbers"):
             pack("mini-rgbd", root, tmp_path / "out")
     file.unlink()
+    file.mkdir()
+    with pytest.raises(UserError, match=r"00001\.txt: expected 25 lines .*Is a directory"):
+        pack("mini-rgbd", root, tmp_path / "out")
+    file.rmdir()
     with pytest.raises(UserError, match=r"syn_joints_2Ddep_00001\.txt: is missing, where .*/rgb/"):
         pack("mini-rgbd", root, tmp_path / "out")
     (root / "01/fg_mask/mask_00000.png").unlink()
