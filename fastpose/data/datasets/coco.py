@@ -105,6 +105,8 @@ def read_keypoints(
         content = json.loads(path.read_text())
         names = {picture["id"]: picture["file_name"] for picture in content["images"]}
         pictures = {picture["file_name"]: picture for picture in content["images"]}
+        if not all(isinstance(name, str) for name in pictures):
+            raise TypeError("a file_name is no text")
         people: dict[str, list[dict[str, Any]]] = {}
         for person in content["annotations"]:
             labelled = any(person["keypoints"][2::3])

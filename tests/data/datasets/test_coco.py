@@ -117,7 +117,13 @@ def test_a_picture_without_a_size_is_named(root: Path, tmp_path: Path) -> None:
         pack("coco", root, tmp_path / "out")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"images": [], "annotations": [{"id": 3}]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{", "[]", '{"images": [], "annotations": [{"id": 3}]}'),
+        '{"images": [{"id": 1, "file_name": 1}], "annotations": []}',
+    ],
+)
 def test_other_json_is_refused(root: Path, tmp_path: Path, content: str) -> None:
     (root / "annotations/person_keypoints_train2017.json").write_text(content)
     with pytest.raises(UserError, match="is not in COCO's keypoint format"):
