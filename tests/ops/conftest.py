@@ -45,6 +45,12 @@ def _parameter(owner: Owner) -> Any:
     )
 
 
+@pytest.fixture(params=("cuda", "triton"))
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each owner on a GPU, for the tests of one operator there."""
+    return request.param
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = metafunc.fixturenames
     if "owner" in wanted:

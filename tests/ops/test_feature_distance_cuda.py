@@ -31,14 +31,8 @@ from tests.ops.gpu_tools import (
 
 pytestmark = pytest.mark.gpu
 OPERATOR = "feature_distance"
-BACKENDS = ("cuda", "triton")
 # The input and five taps of VGG-19, of 128 x 128 pixels.
 VGG = ((3, 128), (64, 128), (128, 64), (256, 32), (512, 16), (512, 8))
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 def layers(

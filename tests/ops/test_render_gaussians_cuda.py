@@ -34,14 +34,8 @@ from tests.ops.gpu_tools import (
 )
 
 pytestmark = pytest.mark.gpu
-BACKENDS = ("cuda", "triton")
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 KINDS = ("round", "straight", "turned", "mixed", "moved")
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 def on_gpu(kind: str, batch: int = 8, seed: int = 0) -> Problem:

@@ -37,13 +37,7 @@ from tests.ops.gpu_tools import (
 
 pytestmark = pytest.mark.gpu
 OPERATOR = "render_skeleton"
-BACKENDS = ("cuda", "triton")
 LIMBS = tuple((i, i + 1) for i in range(16))
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 def step(points: Tensor, backend: str, size: int = 128, **more: Any) -> tuple[Tensor, Tensor]:

@@ -30,15 +30,9 @@ from tests.ops.gpu_tools import (
 )
 
 pytestmark = pytest.mark.gpu
-BACKENDS = ("cuda", "triton")
 Mode = Literal["marginal", "joint"]
 MODES: tuple[Mode, ...] = ("marginal", "joint")
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 def some_logits(batch: int = 16, size: int = 64, seed: int = 0, last: bool = False) -> Tensor:

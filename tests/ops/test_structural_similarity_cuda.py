@@ -31,13 +31,7 @@ from tests.ops.gpu_tools import (
 
 pytestmark = pytest.mark.gpu
 OPERATOR = "structural_similarity"
-BACKENDS = ("cuda", "triton")
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 def on_gpu(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:

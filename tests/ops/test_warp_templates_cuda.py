@@ -38,12 +38,6 @@ from tests.ops.gpu_tools import (
 
 pytestmark = pytest.mark.gpu
 OPERATOR = "warp_templates"
-BACKENDS = ("cuda", "triton")
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 def some_tensors(batch: int = 8, seed: int = 0, side: int = 128) -> tuple[Tensor, Tensor]:
