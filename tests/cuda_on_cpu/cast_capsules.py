@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from fastpose.ops.cast_capsules import CapsuleRays, Capsules
+from fastpose.ops.cast_capsules import CapsuleRays, Capsules, dense
 from tests.cuda_on_cpu.kernels import assert_untouched, barriers, call, guarded, scheduled
 
 
@@ -32,7 +32,7 @@ class CudaOnCpu:
         texels: tuple[int, int],
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         library = scheduled("cast_capsules", self.seed, self.removed_barrier)
-        arrays = [np.ascontiguousarray(getattr(capsules, f.name)) for f in fields(Capsules)]
+        arrays = list(dense(capsules).values())
         frames, parts = capsules.near.shape
         size = frames * wide * wide
         news = [guarded(size, torch.float32) for _ in range(3)]

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 import torch
 
-from fastpose.ops.cast_capsules import Capsules, cast_capsules, triton
+from fastpose.ops.cast_capsules import cast_capsules, dense, triton
 from tests.ops.cast_capsules.problems import Problem, assert_bytes, problems
 
 
@@ -18,10 +16,7 @@ def test_the_bytes_of_the_reference(given: Problem, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(triton, "BLOCK", 16)  # so that some rows are of several blocks
     capsules, options = given
     expected = cast_capsules(capsules, **options, backend="reference")
-    arrays = {
-        f.name: torch.from_numpy(np.ascontiguousarray(getattr(capsules, f.name)))
-        for f in fields(Capsules)
-    }
+    arrays = {name: torch.from_numpy(array) for name, array in dense(capsules).items()}
     depth, texel, light = (torch.from_numpy(np.full_like(e, 7)) for e in expected)
     triton.cast(arrays, *options.values(), depth, texel, light)
     assert_bytes((depth.numpy(), texel.numpy(), light.numpy()), expected)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from fastpose.ops.cast_capsules import Capsules
 from tests.ops.triton_tools import machine_code, run_interpreted
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
-DOUBLES = (
-    *("ends", "radius", "start", "to_part", "near", "length", "r0", "r1", "stretch", "shine"),
-    *("left", "top", "step"),
-)
+DOUBLES = (*(field.name for field in fields(Capsules)), "left", "top", "step")
 
 
 @pytest.mark.timeout(240)

@@ -105,8 +105,8 @@ def cast_capsules(
         TypeError, ValueError: an array of another shape or type, or a number out of range.
     """
     _check(capsules, wide, step, texels)
+    kernel = _native.entry_point("fastpose_cast_capsules") if backend in (None, "cpu") else None
     if backend is None:
-        kernel = _native.entry_point("fastpose_cast_capsules")
         backend = "reference" if kernel is None else "cpu"
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)} or None, got {backend!r}")
@@ -120,15 +120,15 @@ def cast_capsules(
     if backend == "reference":
         cast_reference(capsules, first, step, texels, *out)
         return out
-    kernel = _native.entry_point("fastpose_cast_capsules")
     if kernel is None:
         raise ValueError("backend='cpu': the native library is not loaded; see `fastpose info`")
-    addresses = [array.ctypes.data for array in (*_dense(capsules).values(), *out)]
+    addresses = [array.ctypes.data for array in (*dense(capsules).values(), *out)]
     kernel(ctypes.byref(CapsuleRays(frames, parts, wide, *texels, *first, step, *addresses)))
     return out
 
 
-def _dense(capsules: Capsules) -> dict[str, np.ndarray]:
+def dense(capsules: Capsules) -> dict[str, np.ndarray]:
+    """The arrays by name, without gaps."""
     return {f.name: np.ascontiguousarray(getattr(capsules, f.name)) for f in fields(Capsules)}
 
 
@@ -142,7 +142,7 @@ def _cast_on_gpu(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not torch.cuda.is_available():
         raise ValueError(f"backend={backend!r} needs a GPU, and torch sees none")
-    arrays = {name: torch.from_numpy(array).cuda() for name, array in _dense(capsules).items()}
+    arrays = {name: torch.from_numpy(array).cuda() for name, array in dense(capsules).items()}
     frames, parts = capsules.near.shape
     depth = arrays["near"].new_empty((frames, wide, wide), dtype=torch.float32)
     out = depth, torch.empty_like(depth, dtype=torch.int32), torch.empty_like(depth)
