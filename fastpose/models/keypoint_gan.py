@@ -30,10 +30,9 @@ from fastpose.nn.feature_network import FeatureNetwork
 from fastpose.nn.image_pool import ImagePool
 from fastpose.nn.patch_discriminator import MultiScaleDiscriminator
 from fastpose.nn.perceptual_loss import PerceptualLoss
+from fastpose.nn.point_detector import SIZES, PointDetector
 from fastpose.nn.u_net import UNet
 from fastpose.skeletons import Skeleton
-
-SIZES = (64, 128, 256)
 
 
 @dataclass(frozen=True)
@@ -80,20 +79,6 @@ class KeypointGANConfig(ModelConfig):
             raise UserError(f"model.keypoint_extent: expected 1 to 4, got {self.keypoint_extent}")
 
 
-class SkeletonRegressor(nn.Module):
-    """Skeleton picture to keypoints: encoder, separable soft-argmax."""
-
-    def __init__(self, joints: int, *, width: int, extent: float) -> None:
-        super().__init__()
-        self.encoder = Encoder(1, joints, width=width, norm=INSTANCE)
-        self.extent = extent
-
-    def forward(self, skeleton: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Points (B, K, 2), normalised, and confidence (B, K) from (B, 1, S, S)."""
-        logits, _ = self.encoder(skeleton)
-        return ops.soft_argmax(logits, extent=self.extent)
-
-
 class ConditionalDecoder(nn.Module):
     """Clean skeleton and another frame to an image: two encoders, one decoder."""
 
@@ -131,8 +116,12 @@ class KeypointGAN(PoseModel):
         super().__init__()
         self.config, self.skeleton, self.image_size = config, skeleton, config.image_size
         self.translator = UNet(3, 1, width=config.width)
-        self.regressor = SkeletonRegressor(
-            len(skeleton.joints), width=config.width, extent=config.keypoint_extent
+        self.regressor = PointDetector(
+            1,
+            len(skeleton.joints),
+            width=config.width,
+            extent=config.keypoint_extent,
+            norm=INSTANCE,
         )
         self.decoder = ConditionalDecoder(width=config.width)
         self.discriminator = MultiScaleDiscriminator(

@@ -15,14 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fastpose import ops
 from fastpose.errors import UserError
 from fastpose.models.base import ModelConfig, PixelDetector, PoseModel, to_pictures, to_pixels
 from fastpose.nn.blocks import initialise
-from fastpose.nn.encoder import Encoder
+from fastpose.nn.point_detector import SIZES, PointDetector
 from fastpose.skeletons import Skeleton
-
-SIZES = (64, 128, 256)
 
 
 @dataclass(frozen=True)
@@ -49,20 +46,6 @@ class SupervisedConfig(ModelConfig):
             raise UserError(f"model.keypoint_extent: expected 1 to 4, got {self.keypoint_extent}")
 
 
-class PointDetector(nn.Module):
-    """Picture to keypoints: encoder with batch normalisation, separable soft-argmax."""
-
-    def __init__(self, joints: int, *, width: int, extent: float) -> None:
-        super().__init__()
-        self.encoder = Encoder(3, joints, width=width)
-        self.extent = extent
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (B, K, 2), normalised, and confidence (B, K) from (B, 3, S, S) in [-1, 1]."""
-        logits, _ = self.encoder(images)
-        return ops.soft_argmax(logits, extent=self.extent)
-
-
 class Supervised(PoseModel):
     """The whole system. One phase, ``"main"``, trains it.
 
@@ -80,7 +63,7 @@ class Supervised(PoseModel):
         super().__init__()
         self.config, self.skeleton, self.image_size = config, skeleton, config.image_size
         self.detector = PointDetector(
-            len(skeleton.joints), width=config.width, extent=config.keypoint_extent
+            3, len(skeleton.joints), width=config.width, extent=config.keypoint_extent
         )
         initialise(self)
 
