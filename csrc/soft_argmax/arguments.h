@@ -15,11 +15,6 @@ namespace fastpose::soft_argmax {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-// The type that logits of a type are computed in, and that results have.
-inline ScalarType wide(ScalarType type) {
-  return type == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
-}
-
 // `logits` may be missing in the marginal backward.
 inline Maps maps_of(const std::optional<Tensor>& logits, int64_t batch, int64_t maps, bool joint,
                     double extent, int64_t height, int64_t width, ScalarType dtype,
@@ -48,7 +43,7 @@ struct Outputs {
 };
 
 inline Outputs new_outputs(const Tensor& logits, const Maps& maps) {
-  const ScalarType type = wide(logits.scalar_type());
+  const ScalarType type = wide_type(logits);
   const bool turned = maps.channels_last && !maps.joint;
   const int64_t per_map = kept_per_map(maps);
   const int64_t middle = turned ? per_map : maps.maps, inner = turned ? maps.maps : per_map;
@@ -73,7 +68,7 @@ inline Tensor new_gradient(const Tensor& kept, const Maps& maps, ScalarType dtyp
 inline Gradients gradients_of(const std::optional<Tensor>& points,
                               const std::optional<Tensor>& confidence, const Tensor& kept,
                               const Maps& maps, const Tensor& grad_logits) {
-  const ScalarType type = wide(grad_logits.scalar_type());
+  const ScalarType type = wide_type(grad_logits);
   const int per_map = maps.channels_last && !maps.joint ? 1 : 2;
   FASTPOSE_CHECK(kept.scalar_type() == type && kept.size(0) == maps.batch &&
                      kept.size(per_map) == kept_per_map(maps),
