@@ -18,6 +18,7 @@ from fastpose.models.keypoint_gan import (
     to_pictures,
 )
 from fastpose.skeletons import get_skeleton
+from tests.models.learning import share_left
 
 SKELETON = get_skeleton("limbs12")
 
@@ -87,16 +88,8 @@ def test_pretraining_needs_poses_alone(model: KeypointGAN) -> None:
 
 
 def test_pretraining_learns_where_joints_are(model: KeypointGAN) -> None:
-    optimizer = torch.optim.Adam(model.regressor.parameters(), 2e-3)
-    poses = make_batch(8)["poses"]
-    values = []
-    for _ in range(40):
-        loss = model.losses({"poses": poses}, "pretrain")["poses"]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        values.append(float(loss.detach()))
-    assert values[-1] < 0.5 * values[0]
+    batch = {"poses": make_batch(8)["poses"]}
+    assert share_left(model, model.regressor, batch, "pretrain", "poses", 2e-3, 40) < 0.5
 
 
 def test_rendering_is_affine_of_the_operator_and_near_one_on_a_limb(model: KeypointGAN) -> None:

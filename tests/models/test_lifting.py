@@ -13,6 +13,7 @@ from fastpose.errors import UserError
 from fastpose.models.lifting import Lifter, LiftingConfig
 from fastpose.skeletons import conversion_matrix, get_skeleton
 from fastpose.templates import load_template
+from tests.models.learning import share_left
 
 SKELETON = get_skeleton("h36m17")
 SMALL = LiftingConfig(width=32, blocks=1, dropout=0.0)
@@ -56,14 +57,7 @@ def test_it_learns_a_map_that_there_is() -> None:
     truth[..., 2] = truth[..., 0] - truth[..., 1]
     truth = truth - truth[:, :1]
     batch = {"points": truth[..., :2], "positions": truth}
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    first = float(model.losses(batch, "main")["positions"].detach())
-    for _ in range(100):
-        optimizer.zero_grad()
-        loss = model.losses(batch, "main")["positions"]
-        loss.backward()
-        optimizer.step()
-    assert float(loss.detach()) < 0.05 * first
+    assert share_left(model, model, batch, "main", "positions", 1e-2, 100) < 0.05
 
 
 def test_detections_of_other_skeletons_are_lifted_by_name(lifter: Lifter) -> None:
