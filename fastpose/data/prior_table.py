@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fastpose.data.motion_capture.npz import load_arrays
+from fastpose.data.motion_capture.npz import load_arrays, save_arrays
 from fastpose.data.pose_bank import PoseBank, draw_weighted
 from fastpose.errors import UserError
-from fastpose.files import replacing
 
 FORMAT = "fastpose-prior-fit-1"
 _ROWS = ("weight", "pose", "yaw", "mirrored", "height", "ground", "centre")
@@ -63,21 +62,19 @@ class FittedTable:
         """Write the table as npz, complete or not at all."""
         path = Path(path)
         used, pose = np.unique(self.pose, return_inverse=True)
+        arrays = {
+            "format": np.array(FORMAT),
+            "report": np.array(json.dumps(report)),
+            "bones": self.bank.bones[used].astype(np.float32),
+            "root_height": self.bank.root_height[used].astype(np.float32),
+            "recordings": np.array(self.bank.recordings),
+            "weight": self.weight,
+            "pose": pose.astype(np.int32),
+            "mirrored": self.mirrored,
+            **{c: getattr(self, c).astype(np.float32) for c in ("yaw", *_ROWS[4:])},
+        }
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary, temporary.open("wb") as file:
-                np.savez_compressed(
-                    file,
-                    format=np.array(FORMAT),
-                    report=np.array(json.dumps(report)),
-                    bones=self.bank.bones[used].astype(np.float32),
-                    root_height=self.bank.root_height[used].astype(np.float32),
-                    recordings=np.array(self.bank.recordings),
-                    weight=self.weight,
-                    pose=pose.astype(np.int32),
-                    mirrored=self.mirrored,
-                    **{c: getattr(self, c).astype(np.float32) for c in ("yaw", *_ROWS[4:])},
-                )
+            save_arrays(path, arrays)
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
 

@@ -15,10 +15,10 @@ from fastpose.data.clips_view import view_clips
 from fastpose.data.datasets import get_reader
 from fastpose.data.datasets.base import Half, Reader, Recording
 from fastpose.data.datasets.cutting import check_labels, cut, plan, points_in
+from fastpose.data.motion_capture.npz import save_arrays
 from fastpose.data.prepare.pieces import Rules
 from fastpose.data.prepare.run import PrepareReport, Progress, SourceReport
 from fastpose.errors import UserError, nearest
-from fastpose.files import replacing
 from fastpose.media.images import write_image
 
 
@@ -151,18 +151,16 @@ def pack_poses(
     work.end()
     if dry_run:
         return work.report
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file,
-            keypoints=np.concatenate(points).astype(np.float32),
-            visible=np.concatenate(visible),
-            size=np.int64(size),
-            joint_names=np.array(work.reader.skeleton.joints),
-            dataset=np.array(name),
-            source=np.array(sources),
-            source_frame=np.array(frames, np.int64),
-        )
+    arrays = {
+        "keypoints": np.concatenate(points).astype(np.float32),
+        "visible": np.concatenate(visible),
+        "size": np.int64(size),
+        "joint_names": np.array(work.reader.skeleton.joints),
+        "dataset": np.array(name),
+        "source": np.array(sources),
+        "source_frame": np.array(frames, np.int64),
+    }
+    save_arrays(path, arrays)
     work.report.out = path
     return work.report
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fastpose.data.motion_capture.motion import JOINTS, Motion, require_finite
 from fastpose.errors import UserError
+from fastpose.files import replacing
 
 
 def load_arrays(
@@ -33,6 +36,13 @@ def load_arrays(
         raise UserError(
             f"{path}: cannot be read as npz ({reason}); fetch or make it again"
         ) from None
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write an npz file, complete or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def read_npz(path: str | os.PathLike[str]) -> list[Motion]:

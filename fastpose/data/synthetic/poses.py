@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from fastpose.data.motion_capture import PARENTS, Motion
+from fastpose.data.motion_capture.npz import save_arrays
 from fastpose.data.synthetic.body import JOINT, SKELETON, random_body
 from fastpose.data.synthetic.config import SyntheticConfig, check_range
 from fastpose.data.synthetic.people import POSE_STREAM, GeneratedMotion, stream
 from fastpose.errors import UserError
-from fastpose.files import replacing
 from fastpose.skeletons import get_skeleton
 
 
@@ -114,7 +114,5 @@ def write_poses(
         "source": np.array(motions[0].source),
         "licence": np.array("made by fastpose synthesize; no rights reserved"),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    save_arrays(path, arrays)
     return path
