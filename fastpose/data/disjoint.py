@@ -45,9 +45,11 @@ def require_disjoint(store: ClipStore, prior: PosePrior) -> list[str]:
         return _same_motion(store, prior.actions)
     poses = len(bank.points)
     origin = bank.origin or Origin.unknown(poses)
-    _require_other_labels(store, bank, np.flatnonzero(~origin.known))
+    known = origin.known
+    _require_other_labels(store, bank, np.flatnonzero(~known))
+    datasets = [str(name) for name in np.unique(origin.dataset[known])]
     notes = []
-    unknown = int((~origin.known).sum())
+    unknown = int((~known).sum())
     if unknown:
         notes.append(
             f"{unknown} of the prior's {poses} poses do not say which frames they are of, so "
@@ -58,11 +60,11 @@ def require_disjoint(store: ClipStore, prior: PosePrior) -> list[str]:
         if unknown < poses and store.info.get("made_by") != "fastpose synthesize":
             notes.append(
                 f"{store.path} does not say which data set it shows, so whether it shows frames "
-                f"of {', '.join(sorted(set(origin.dataset[origin.known])))}, which the prior's "
+                f"of {', '.join(datasets)}, which the prior's "
                 "poses are of, could not be checked"
             )
         return notes
-    for dataset in sorted(set(origin.dataset[origin.known])):
+    for dataset in datasets:
         rows = np.flatnonzero(origin.dataset == dataset)
         if _module(dataset) == _module(shown):
             _require_other_frames(store, origin.take(rows), poses)
@@ -96,11 +98,12 @@ def _require_other_frames(store: ClipStore, origin: Origin, poses: int) -> None:
 def _same_films(store: ClipStore, shown: str, dataset: str, sources: np.ndarray) -> list[str]:
     """A note where poses are of a subject, activity and camera that the clips show too."""
     films = {_film(str(clip.source)) for clip in store.clips}
-    of = {str(source): _film(str(source)) for source in np.unique(sources)}
-    count = sum(of[str(source)] in films for source in sources)
+    names, counts = np.unique(sources, return_counts=True)
+    of = [_film(str(name)) for name in names]
+    count = sum(int(poses) for film, poses in zip(of, counts, strict=True) if film in films)
     if not count:
         return []
-    film = next(film for film in of.values() if film in films)
+    film = next(film for film in of if film in films)
     return [
         f"{count} poses of {dataset} are of films that the clips of {shown} show too (such as "
         f"{film}); the two count frames differently, so whether frames are shared could not be "
