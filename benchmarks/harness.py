@@ -110,15 +110,13 @@ def interleave(
     Who needs more than `longest` seconds for `rounds` rounds takes part in fewer of them, evenly
     spread: as many as fit, but no less than `fewest`.
     """
-    order, shuffle = list(contenders), random.Random(seed)
-    shares = {}
-    for contender in order:
+    order, shuffle = [], random.Random(seed)
+    for contender in contenders:
         fitting = int(longest / contender.warm_up(warm_up))
-        shares[id(contender)] = min(rounds, max(fewest, fitting))
+        order.append((contender, min(rounds, max(fewest, fitting))))
     for done in range(rounds):
         shuffle.shuffle(order)
-        for contender in order:
-            share = shares[id(contender)]
+        for contender, share in order:
             if (done + 1) * share // rounds > done * share // rounds:
                 contender.measure(done)
 

@@ -6,6 +6,7 @@ cannot be had from another frame and the parts, and the parts learn to follow th
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,10 +73,9 @@ def moving_share(frames: np.ndarray) -> float:
     parts = (video[:, :, :strip], video[:, :, -strip:], video[:, :strip, strip:-strip])
     border = np.concatenate([part.reshape(len(video), -1, 3) for part in parts], axis=1)
     shares = []
-    for first in range(len(border)):
-        for second in range(first + 1, len(border)):
-            change = border[second] - border[first]
-            change = change - np.median(change, axis=0)
-            apart = np.sqrt((change**2).sum(axis=-1))
-            shares.append((apart > _APART).mean())
+    for first, second in itertools.combinations(border, 2):
+        change = second - first
+        change = change - np.median(change, axis=0)
+        apart = np.sqrt((change**2).sum(axis=-1))
+        shares.append((apart > _APART).mean())
     return float(np.median(shares)) if shares else 0.0
