@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fastpose.errors import UserError
-from fastpose.files import canonical_json, parse_object
+from fastpose.files import parse_object, pretty_json
 from fastpose.models.base import Model, PoseModel
 from fastpose.skeletons import Skeleton
 from fastpose.training import checkpoint_folder as folders
@@ -101,7 +101,7 @@ def save_checkpoint(
             MODEL: lambda: folders.serialise(state.model.state_dict()),
             EMA: lambda: folders.serialise(state.ema.module().state_dict()),
             OPTIMIZER: lambda: folders.serialise(moments),
-            STATE: lambda: canonical_json(content),
+            STATE: lambda: pretty_json(content),
         },
         stage=stage,
         config_hash=folders.config_hash(config),

@@ -11,14 +11,17 @@ import pytest
 import torch
 
 from fastpose.errors import UserError
-from fastpose.recipes import build_model, recipe_to_dict
+from fastpose.models.base import PoseModel
+from fastpose.recipes import build_model, get_recipe, override, recipe_to_dict
 from fastpose.skeletons import get_skeleton
+from fastpose.templates import load_template, names
 from fastpose.training import checkpoint as module
 from fastpose.training.checkpoint import (
     checkpoint_bytes,
     describe,
     difference,
     find_checkpoint,
+    load_detector,
     load_model,
     restore_checkpoint,
     resume,
@@ -166,6 +169,26 @@ def test_a_model_is_loaded_from_a_run_or_a_checkpoint(saved_model: Path) -> None
     poses = average.predict(np.zeros((2, 64, 64, 3), np.uint8))
     assert poses.points.shape == (2, 12, 2)
     assert average.skeleton.name == "limbs12" and average.perceptual is None
+
+
+@pytest.mark.parametrize("template", names())
+def test_a_model_of_a_template_has_its_joints_in_their_order(template: str, tmp_path: Path) -> None:
+    widths = ("model.regressor_width=2", "model.translator_width=2")
+    recipe = override(get_recipe("shape-templates"), [f"model.template={template}", *widths])
+    skeleton = load_template(template).skeleton
+    torch.manual_seed(0)
+    with pytest.warns(UserWarning, match="no feature weights"):
+        model = build_model(recipe, skeleton)
+    state = TrainState(model, recipe.stages, ema_decay=0.5, seed=0)
+    config = {"recipe": recipe_to_dict(recipe), "skeleton": skeleton.to_dict()}
+    save_checkpoint(state, tmp_path, config)
+    loaded = load_detector(tmp_path / "step_000000")
+    assert loaded.skeleton == skeleton
+    pictures = np.zeros((1, 64, 64, 3), np.uint8)
+    assert isinstance(model, PoseModel)
+    model.eval()
+    expected = model.predict(pictures)
+    assert np.array_equal(loaded.predict(pictures).points, expected.points)
 
 
 def test_a_checkpoint_describes_itself(saved_model: Path) -> None:
