@@ -78,6 +78,7 @@ def test_of_writers_that_start_together_one_writes(
         wait_for(tmp_path / f"ready_{i}")
     (tmp_path / "go").touch()
     wait_until(lambda: len([*tmp_path.glob("refused_*")]) == WRITERS - 1)
+    wait_until(lambda: any(tmp_path.glob("held_*")))
     assert len([*tmp_path.glob("held_*")]) == 1
     (tmp_path / "end").touch()
     for writer in writers:
