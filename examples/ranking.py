@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from fastpose import cli, environment
-from fastpose.data.clips import Clip, ClipStore, ClipWriter
+from fastpose.data.clips import ClipStore, split_by_actor
 from fastpose.data.pose_prior import PosePrior
 from fastpose.training.run_config import RunConfig
 
@@ -56,30 +56,6 @@ def verb(*arguments: str, done: bool = False) -> None:
     code = cli.main(list(arguments))
     if code:
         sys.exit(code)
-
-
-def split(people: Path, out: Path) -> None:
-    """The clips of ``people`` as ``out/train`` and ``out/test``, which share no actor."""
-    store = ClipStore.open(people)
-    tested = set(sorted({str(clip.actor) for clip in store.clips})[-TEST_ACTORS:])
-    parts: dict[str, list[Clip]] = {"train": [], "test": []}
-    for clip in store.clips:
-        parts["test" if clip.actor in tested else "train"].append(clip)
-    for name, clips in parts.items():
-        with ClipWriter(out / name, store.size, skeleton=store.skeleton, overwrite=True) as writer:
-            for clip in clips:
-                assert clip.keypoints is not None and clip.visible is not None
-                writer.add(
-                    clip.name,
-                    clip.frames,
-                    fps=clip.fps,
-                    activity=clip.activity,
-                    actor=clip.actor,
-                    split=name,
-                    source=clip.source,
-                    keypoints=clip.keypoints,
-                    visible=clip.visible,
-                )
 
 
 def write_mean_pose(prior: PosePrior, test: Path, path: Path) -> None:
@@ -122,7 +98,8 @@ def make_data(out: Path, options: argparse.Namespace) -> None:
     where = ["--out", str(out / "people"), "--overwrite"]
     verb("synthesize", *preset, *clips, *where, "--seed", str(seed + 1), done=done)
     if not done:
-        split(out / "people", out)
+        people = ClipStore.open(out / "people")
+        split_by_actor(people, out / "train", out / "test", test_actors=TEST_ACTORS, overwrite=True)
     done, poses = (out / "poses.npz").is_file(), str(out / "poses.npz")
     where = ["--out", poses, "--poses-only", "--clips", "300"]
     verb("synthesize", *preset, *where, "--seed", str(seed + 3), done=done)

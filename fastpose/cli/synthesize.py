@@ -24,6 +24,7 @@ def run(
     height: tuple[float, float] | None = None,
     shift: float | None = None,
     travel: float | None = None,
+    window: float | None = None,
     difficulty: float | None = None,
     noise: float | None = None,
     exposure: float | None = None,
@@ -61,6 +62,9 @@ def run(
             smaller where their motion would not fit.
         shift: How far people may be off the picture's middle, 0 to 1.
         travel: Metres within which people walk.
+        window: Metres that fixed cameras film across the room's middle, the same in all clips, so
+            that frames of other clips of a person share its background (pairs=scenes); 0: a window
+            around each motion, to which --height and --shift belong.
         difficulty: 0 for plain rooms and bright clothes, 1 for busy rooms and noise.
         noise: Standard deviation of the sensor's noise, a share of white, in place of difficulty's.
         exposure: Motion blur: for what share of the time between two frames the shutter is open.
@@ -72,7 +76,8 @@ def run(
         videos: Write each clip as an MP4 too, with its joints and camera in an .npz beside it, into
             the sub-folder videos; the MP4 is lossy, the packed clips are not.
         poses_only: Write 3D poses of other actors, without pictures, as motion capture.
-        threads: Clips rendered at a time, by default one a processor; does not change a byte.
+        threads: Clips rendered at a time, by default one a processor; does not change a byte
+            (of videos, the encoder may).
         overwrite: Replace what a former run wrote.
         dry_run: Say what would be made, and stop.
     """
@@ -87,7 +92,9 @@ def run(
     kind = synthetic.get_preset(preset)
     kind = replace(kind, **given(size=size, frames=frames, fps=fps))
     size, frames, fps = kind.size, kind.frames, kind.fps
-    views = given(frontal=frontal, side=side, person_in_window=height, shift=shift)
+    views = given(frontal=frontal, side=side, person_in_window=height, shift=shift, window=window)
+    if window and (height is not None or shift is not None):
+        raise UserError("--height, --shift: with --window people are where they go")
     if kind.config.camera.directions and (frontal is not None or side is not None):
         raise UserError(f"--frontal, --side: the cameras of preset '{preset}' stand still")
     config = replace(

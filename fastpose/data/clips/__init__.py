@@ -13,7 +13,8 @@ files, and an epoch over it reads without ever parsing or decoding anything.
 """
 
 from fastpose.data.clips.layout import EXTRAS
+from fastpose.data.clips.split import split_by_actor
 from fastpose.data.clips.store import Clip, ClipStore
 from fastpose.data.clips.writer import ClipWriter
 
-__all__ = ["EXTRAS", "Clip", "ClipStore", "ClipWriter"]
+__all__ = ["EXTRAS", "Clip", "ClipStore", "ClipWriter", "split_by_actor"]

@@ -29,6 +29,8 @@ class CameraConfig:
             Without any, every clip has a camera of its own, as said above; with some, they have
             the same place in all clips of a seed, look at the world's origin at half their
             height, and only ``person_in_window`` and ``shift`` still count.
+        window: side in metres, at ``distance``, of what every fixed camera films in all clips, so
+            that clips of one camera share their background; 0: a window around each motion.
         distance: of the fixed cameras from the vertical axis through the origin, metres.
         eye: height of the fixed cameras above the ground, metres.
     """
@@ -44,6 +46,7 @@ class CameraConfig:
     person_in_window: tuple[float, float] = (0.55, 0.9)
     shift: float = 0.5
     directions: tuple[float, ...] = ()
+    window: float = 0.0
     distance: float = 4.5
     eye: float = 1.6
 
@@ -128,6 +131,8 @@ def random_camera(
 ) -> Camera:
     """A camera, and a window of ``size`` pixels that holds all ``points`` in every frame.
 
+    A window that is the same in all clips (``config.window``) holds what it holds.
+
     Args:
         rng: source of randomness.
         config: ranges.
@@ -139,6 +144,9 @@ def random_camera(
     """
     if view is not None:
         pose = fixed_pose(config, view)
+        if config.window:
+            focal = size * config.distance / config.window
+            return replace(pose, focal=focal, principal=np.full(2, 0.5 * size - 0.5))
         far = float(pose.to_camera(points)[..., 2].mean())
         share, slack = _draw_window(rng, config)
         return _cut_window(pose, size, height / (far * share), points, radii, slack)

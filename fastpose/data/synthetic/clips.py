@@ -41,7 +41,8 @@ def write_clips(
         n_clips: how many clips.
         people: what to render.
         first: index of the first clip.
-        threads: clips rendered at a time, by default one a processor; does not change a byte.
+        threads: clips rendered at a time, by default one a processor; does not change a byte
+            (of videos, the encoder may).
         videos: write each clip as a video with its truth too, see :func:`write_video`, into the
             sub-folder ``videos``.
         overwrite: replace an existing clips folder.
@@ -62,6 +63,8 @@ def write_clips(
         "backgrounds": len(people.backgrounds.files) if people.backgrounds else 0,
         "parts": PART_NAMES,
     }
+    # Of a fixed window; others differ from clip to clip, and with them what is behind people.
+    window = (-0.5, -0.5, people.size) if people.config.camera.window else None
     rows, cameras = [], {}
     with ClipWriter(
         out_dir, people.size, skeleton=people.skeleton, info=info, overwrite=overwrite
@@ -84,6 +87,7 @@ def write_clips(
                 parts=clip.parts,
                 keypoints3d=clip.keypoints3d,
                 background=clip.background,
+                window=window,
                 group=clip.group,
                 view=clip.view,
                 rotation=_rotation_at_window(clip),

@@ -97,6 +97,26 @@ def test_fixed_cameras_stand_where_they_are_told_and_look_at_the_middle() -> Non
         assert np.abs(middle[:2]).max() < 1e-9 and middle[2] > 4.9
 
 
+def test_a_fixed_window_films_the_same_place_whatever_moves_in_it() -> None:
+    config = CameraConfig(directions=(0.0, 90.0), distance=5.0, eye=1.6, window=2.5)
+    for view in range(2):
+        made = [
+            random_camera(
+                np.random.default_rng(seed), config, size=64, height=1.75, points=BODY[None] + seed,
+                radii=RADII, view=view,
+            )
+            for seed in range(2)
+        ]  # fmt: skip
+        assert made[0].focal == made[1].focal
+        assert np.array_equal(made[0].principal, made[1].principal)
+        # Two points 2.5 m apart on the line of sight's middle are one side apart.
+        sideways = 1.25 * made[0].rotation[0]
+        ends = made[0].to_camera(np.array([0.0, 0.8, 0.0]) + np.stack([-sideways, sideways]))
+        left, right = made[0].project(ends)
+        assert right[0] - left[0] == pytest.approx(64, rel=0.02)
+        assert (left + right) / 2 == pytest.approx([31.5, 31.5])
+
+
 def test_a_camera_from_above() -> None:
     for seed in range(20):
         camera = draw(seed, elevation=85.0, pitch_std=5.0, frontal=1.0, yaw_spread=0.0, roll_std=0)
