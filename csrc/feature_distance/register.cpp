@@ -115,8 +115,8 @@ std::tuple<Tensor, Tensor> forward(std::vector<Tensor> given, std::vector<Tensor
                                    std::optional<Tensor> started, std::vector<Tensor> gradients,
                                    int64_t norm, double momentum, bool update, bool through_mean) {
   const auto wide = features::type_of_loss(given);
-  Tensor loss = torch::stable::new_empty(given[0], {}, wide);
-  Tensor scale = torch::stable::new_empty(given[0], {int64_t(given.size())}, wide);
+  Tensor loss = new_tensor(given[0], {}, wide);
+  Tensor scale = new_tensor(given[0], {int64_t(given.size())}, wide);
   const Distance distance =
       features::distance_of(given, targets, mask, running_mean, started, gradients, norm, momentum,
                             update, through_mean, loss, scale);

@@ -25,14 +25,14 @@ std::tuple<Tensor, Tensor> forward(std::vector<Tensor> given, std::vector<Tensor
   const auto wide = features::type_of_loss(given);
   const int32_t device = given[0].get_device_index();
   const DeviceGuard guard(device);
-  Tensor loss = torch::stable::new_empty(given[0], {}, wide);
-  Tensor scale = torch::stable::new_empty(given[0], {int64_t(given.size())}, wide);
+  Tensor loss = new_tensor(given[0], {}, wide);
+  Tensor scale = new_tensor(given[0], {int64_t(given.size())}, wide);
   const Distance distance =
       features::distance_of(given, targets, mask, running_mean, started, gradients, norm, momentum,
                             update, through_mean, loss, scale);
   const int64_t bytes = features::cuda_forward_scratch(distance);
   const Tensor scratch =
-      torch::stable::new_empty(given[0], {bytes / int64_t(sizeof(double))}, ScalarType::Double);
+      new_tensor(given[0], {bytes / int64_t(sizeof(double))}, ScalarType::Double);
   check_launch(features::cuda_forward(distance, scratch.data_ptr(), current_stream(device)),
                "feature_distance");
   return {loss, scale};

@@ -85,8 +85,7 @@ inline void check_scores(const std::vector<Tensor>& scores) {
 
 // Memory like that of a dense tensor, or nothing.
 inline Tensor like(const Tensor& tensor, bool wanted) {
-  return wanted ? torch::stable::new_empty(tensor, tensor.sizes())
-                : torch::stable::new_empty(tensor, {0});
+  return wanted ? new_tensor(tensor, tensor.sizes()) : new_tensor(tensor, {0});
 }
 
 }  // namespace fastpose::pose_losses

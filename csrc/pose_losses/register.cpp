@@ -20,7 +20,7 @@ using namespace pose_losses;  // NOLINT
 constexpr int64_t kPartsPerThread = 32;  // fewer are not worth waking a thread for
 
 Tensor loss_of(double value, const Tensor& like) {
-  Tensor loss = torch::stable::new_empty(like, {}, wide_type(like));
+  Tensor loss = new_tensor(like, {}, wide_type(like));
   if (loss.scalar_type() == ScalarType::Double) {
     *static_cast<double*>(loss.data_ptr()) = value;
   } else {
@@ -141,8 +141,7 @@ std::tuple<Tensor, Tensor> divergence_forward(const Tensor& mean, const Tensor& 
   }
   double total = 0;
   for (const double each : means) total += bounded && each < free_bits ? free_bits : each;
-  Tensor coordinates =
-      torch::stable::new_empty(mean, {bounded ? gaussians.size : 0}, wide_type(mean));
+  Tensor coordinates = new_tensor(mean, {bounded ? gaussians.size : 0}, wide_type(mean));
   if (bounded && coordinates.scalar_type() == ScalarType::Double) {
     std::copy(means.begin(), means.end(), static_cast<double*>(coordinates.data_ptr()));
   } else if (bounded) {

@@ -32,7 +32,7 @@ Arrays arrays_of(Term term, const Tensor& a, double constant, double share) {
 Tensor loss_of(const Arrays& arrays, const Tensor& like, const char* name) {
   const int32_t device = like.get_device_index();
   const DeviceGuard guard(device);
-  Tensor loss = torch::stable::new_empty(like, {}, wide_type(like));
+  Tensor loss = new_tensor(like, {}, wide_type(like));
   check_launch(cuda_loss(arrays, loss.data_ptr(), current_stream(device)), name);
   return loss;
 }
@@ -109,9 +109,8 @@ std::tuple<Tensor, Tensor> divergence_forward(const Tensor& mean, const Tensor& 
   const Tensor dense_mean = dense(mean), dense_log_variance = dense(log_variance);
   const Gaussians gaussians = gaussians_of(dense_mean, dense_log_variance);
   const bool bounded = free_bits > 0;
-  Tensor loss = torch::stable::new_empty(mean, {}, wide_type(mean));
-  Tensor coordinates =
-      torch::stable::new_empty(mean, {bounded ? gaussians.size : 0}, wide_type(mean));
+  Tensor loss = new_tensor(mean, {}, wide_type(mean));
+  Tensor coordinates = new_tensor(mean, {bounded ? gaussians.size : 0}, wide_type(mean));
   check_launch(cuda_divergence(gaussians, free_bits, loss.data_ptr(), data_if(coordinates, bounded),
                                current_stream(device)),
                "gaussian_kl");

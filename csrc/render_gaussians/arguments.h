@@ -78,8 +78,8 @@ inline Results new_gradients(const Tensor& mean, const std::optional<Tensor>& co
                              const std::optional<Tensor>& affine, bool needs_mean,
                              bool needs_covariance, bool needs_affine, Gradients& gradients) {
   const auto like = [&](const Tensor* from, void*& data) {
-    if (from == nullptr) return torch::stable::new_empty(mean, {0});
-    Tensor result = torch::stable::new_empty(mean, from->sizes());
+    if (from == nullptr) return new_tensor(mean, {0});
+    Tensor result = new_tensor(mean, from->sizes());
     data = result.data_ptr();
     return result;
   };

@@ -132,8 +132,7 @@ Tensor forward(const Tensor& mean, const std::optional<Tensor>& covariance,
                double jitter, ScalarType dtype) {
   const Drawing drawing =
       gaussians::drawing_of(mean, covariance, affine, height, width, variance, jitter);
-  Tensor output =
-      torch::stable::new_empty(mean, {drawing.batch, drawing.maps, height, width}, dtype);
+  Tensor output = new_tensor(mean, {drawing.batch, drawing.maps, height, width}, dtype);
   draw(drawing, image_of(output));
   return output;
 }

@@ -35,8 +35,7 @@ Tensor forward(const Tensor& mean, const std::optional<Tensor>& covariance,
                const std::optional<Tensor>& affine, int64_t height, int64_t width, double variance,
                double jitter, ScalarType dtype) {
   const Tensor& batched = affine ? *affine : mean;
-  Tensor out =
-      torch::stable::new_empty(mean, {batched.size(0), batched.size(1), height, width}, dtype);
+  Tensor out = new_tensor(mean, {batched.size(0), batched.size(1), height, width}, dtype);
   into(mean, covariance, affine, variance, jitter, out);
   return out;
 }
@@ -54,7 +53,7 @@ Results backward(const Tensor& grad_output, const Tensor& mean,
   Gradients gradients = {};
   Results results = gaussians::new_gradients(mean, covariance, affine, needs_mean, needs_covariance,
                                              needs_affine, gradients);
-  const Tensor scratch = torch::stable::new_empty(
+  const Tensor scratch = new_tensor(
       mean, {gaussians::cuda_backward_scratch(drawing, image) / int64_t(mean.element_size())});
   check_launch(gaussians::cuda_backward(drawing, image, scratch.data_ptr(), gradients,
                                         current_stream(device)),

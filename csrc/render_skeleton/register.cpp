@@ -105,8 +105,7 @@ Tensor forward(const Tensor& points, const Tensor& plan, const std::optional<Ten
   const Drawing drawing = skeleton::drawing_of(points, plan, widths, limbs, channels, height, width,
                                                sharpness, profile, eps);
   check_plan(drawing, plan);
-  Tensor output =
-      torch::stable::new_empty(points, {points.size(0), channels, height, width}, dtype);
+  Tensor output = new_tensor(points, {points.size(0), channels, height, width}, dtype);
   draw(drawing, image_of(output));
   return output;
 }
@@ -130,7 +129,7 @@ Tensor backward(const Tensor& grad_output, const Tensor& points, const Tensor& p
       skeleton::drawing_of(points, plan, widths, limbs, grad_output.size(1), grad_output.size(2),
                            grad_output.size(3), sharpness, profile, eps);
   check_plan(drawing, plan);
-  Tensor grad_points = torch::stable::new_empty(points, {points.size(0), points.size(1), 2});
+  Tensor grad_points = new_tensor(points, {points.size(0), points.size(1), 2});
   std::vector<double> sums(drawing.batch * skeleton::bands(drawing) * limbs * 4);
   const auto kernel = FASTPOSE_CPU(render_skeleton_backward);
   const auto run = [&](const Grid& grid, int64_t first, int64_t last) {

@@ -36,7 +36,7 @@ void into(const Tensor& points, const Tensor& plan, const std::optional<Tensor>&
 Tensor forward(const Tensor& points, const Tensor& plan, const std::optional<Tensor>& widths,
                int64_t limbs, int64_t channels, int64_t height, int64_t width, double sharpness,
                int64_t profile, double eps, ScalarType dtype) {
-  Tensor out = torch::stable::new_empty(points, {points.size(0), channels, height, width}, dtype);
+  Tensor out = new_tensor(points, {points.size(0), channels, height, width}, dtype);
   into(points, plan, widths, limbs, channels, sharpness, profile, eps, out);
   return out;
 }
@@ -50,8 +50,8 @@ Tensor backward(const Tensor& grad_output, const Tensor& points, const Tensor& p
                            grad_output.size(3), sharpness, profile, eps);
   const int32_t device = points.get_device_index();
   const DeviceGuard guard(device);
-  Tensor grad_points = torch::stable::new_empty(points, {points.size(0), points.size(1), 2});
-  const Tensor scratch = torch::stable::new_empty(
+  Tensor grad_points = new_tensor(points, {points.size(0), points.size(1), 2});
+  const Tensor scratch = new_tensor(
       points, {skeleton::cuda_backward_scratch(drawing) / int64_t(points.element_size())});
   check_launch(skeleton::cuda_backward(drawing, image_of(grad_output), scratch.data_ptr(),
                                        grad_points.data_ptr(), current_stream(device)),

@@ -47,9 +47,9 @@ inline Outputs new_outputs(const Tensor& logits, const Maps& maps) {
   const bool turned = maps.channels_last && !maps.joint;
   const int64_t per_map = kept_per_map(maps);
   const int64_t middle = turned ? per_map : maps.maps, inner = turned ? maps.maps : per_map;
-  return {torch::stable::new_empty(logits, {maps.batch, maps.maps, 2}, type),
-          torch::stable::new_empty(logits, {maps.batch, maps.maps}, type),
-          torch::stable::new_empty(logits, {maps.batch, middle, inner}, type)};
+  return {new_tensor(logits, {maps.batch, maps.maps, 2}, type),
+          new_tensor(logits, {maps.batch, maps.maps}, type),
+          new_tensor(logits, {maps.batch, middle, inner}, type)};
 }
 
 // How many maps an image has, from what forward kept of it.
@@ -59,10 +59,8 @@ inline int64_t maps_of_kept(const Tensor& kept, bool joint, bool channels_last) 
 }
 
 inline Tensor new_gradient(const Tensor& kept, const Maps& maps, ScalarType dtype) {
-  using torch::headeronly::MemoryFormat;
-  return torch::stable::empty(
-      {maps.batch, maps.maps, maps.height, maps.width}, dtype, std::nullopt, kept.device(),
-      std::nullopt, maps.channels_last ? MemoryFormat::ChannelsLast : MemoryFormat::Contiguous);
+  return new_tensor(kept, {maps.batch, maps.maps, maps.height, maps.width}, dtype,
+                    maps.channels_last);
 }
 
 inline Gradients gradients_of(const std::optional<Tensor>& points,

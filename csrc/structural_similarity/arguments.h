@@ -48,7 +48,7 @@ inline double windows(int64_t window, int64_t channels, int64_t height, int64_t 
 
 // Memory for what is as large as an image, or for nothing.
 inline Tensor like(const Tensor& image, bool wanted) {
-  return wanted ? torch::stable::empty_like(image) : torch::stable::new_empty(image, {0});
+  return wanted ? torch::stable::empty_like(image) : new_tensor(image, {0});
 }
 
 inline Image image_or_nothing(const Tensor& image, bool wanted) {

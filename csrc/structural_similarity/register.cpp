@@ -43,7 +43,7 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x, const Tensor& y, int
   parallel_for(
       0, tasks, (kPixelsPerThread + pixels - 1) / pixels,
       [&](int64_t first, int64_t last) { kernel(pair, slopes, sums.data(), first, last); });
-  Tensor output = torch::stable::new_empty(x, {pair.batch}, wide_type(x));
+  Tensor output = new_tensor(x, {pair.batch}, wide_type(x));
   const double count = windows(window, pair.channels, pair.height, pair.width);
   output.scalar_type() == ScalarType::Double ? write_means<double>(sums, count, output)
                                              : write_means<float>(sums, count, output);

@@ -25,9 +25,8 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x, const Tensor& y, int
   const DeviceGuard guard(device);
   Tensor slope_x = like(x, slope_of_x), slope_y = like(y, slope_of_y);
   const Slopes slopes{image_or_nothing(slope_x, slope_of_x), image_or_nothing(slope_y, slope_of_y)};
-  Tensor output = torch::stable::new_empty(x, {pair.batch}, wide_type(x));
-  const Tensor scratch =
-      torch::stable::new_empty(x, {cuda_forward_scratch(pair)}, ScalarType::Double);
+  Tensor output = new_tensor(x, {pair.batch}, wide_type(x));
+  const Tensor scratch = new_tensor(x, {cuda_forward_scratch(pair)}, ScalarType::Double);
   check_launch(cuda_forward(pair, slopes, windows(window, pair.channels, pair.height, pair.width),
                             static_cast<double*>(scratch.data_ptr()), output.data_ptr(),
                             current_stream(device)),

@@ -72,8 +72,7 @@ void finish_gradients(const Warp& warp, const double* sums, T* grad_affine) {
 Tensor forward(const Tensor& templates, const Tensor& affine, int64_t height, int64_t width,
                ScalarType dtype) {
   const Warp warp = warp::warp_of(templates, affine, height, width);
-  Tensor output =
-      torch::stable::new_empty(affine, {affine.size(0), affine.size(1), height, width}, dtype);
+  Tensor output = new_tensor(affine, {affine.size(0), affine.size(1), height, width}, dtype);
   draw(warp, image_of(output));
   return output;
 }
@@ -83,7 +82,7 @@ void into(const Tensor& templates, const Tensor& affine, Tensor out) {
 }
 
 Tensor grad_of_affine(const Warp& warp, const Image& grad_output, const Tensor& affine) {
-  Tensor result = torch::stable::new_empty(affine, {affine.size(0), affine.size(1), 2, 3});
+  Tensor result = new_tensor(affine, {affine.size(0), affine.size(1), 2, 3});
   std::vector<double> sums(warp.batch * warp.count * warp::bands(warp) * warp::kMapSums);
   const auto kernel = FASTPOSE_CPU(warp_templates_backward_affine);
   for_tasks(warp, [&](void* scratch, int64_t first, int64_t last) {
@@ -95,8 +94,7 @@ Tensor grad_of_affine(const Warp& warp, const Image& grad_output, const Tensor& 
 }
 
 Tensor grad_of_templates(const Warp& warp, const Image& grad_output, const Tensor& templates) {
-  Tensor result = torch::stable::new_empty(
-      templates, {templates.size(0), templates.size(1), templates.size(2)});
+  Tensor result = new_tensor(templates, {templates.size(0), templates.size(1), templates.size(2)});
   const auto kernel = FASTPOSE_CPU(warp_templates_backward_templates);
   for_tasks(warp, warp.count, 1, warp::cells_size(warp),
             [&](void* scratch, int64_t first, int64_t last) {
@@ -109,10 +107,8 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& tem
                                     const Tensor& affine, bool needs_templates, bool needs_affine) {
   const Warp warp = warp::warp_of(templates, affine, grad_output);
   const Image image = image_of(grad_output);
-  return {
-      needs_templates ? grad_of_templates(warp, image, templates)
-                      : torch::stable::new_empty(templates, {0}),
-      needs_affine ? grad_of_affine(warp, image, affine) : torch::stable::new_empty(affine, {0})};
+  return {needs_templates ? grad_of_templates(warp, image, templates) : new_tensor(templates, {0}),
+          needs_affine ? grad_of_affine(warp, image, affine) : new_tensor(affine, {0})};
 }
 
 STABLE_TORCH_LIBRARY_IMPL(fastpose, CPU, m) {

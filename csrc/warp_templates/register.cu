@@ -29,16 +29,15 @@ void into(const Tensor& templates, const Tensor& affine, Tensor out) {
 Tensor forward(const Tensor& templates, const Tensor& affine, int64_t height, int64_t width,
                ScalarType dtype) {
   warp::warp_of(templates, affine, height, width);  // checks them
-  Tensor out =
-      torch::stable::new_empty(affine, {affine.size(0), affine.size(1), height, width}, dtype);
+  Tensor out = new_tensor(affine, {affine.size(0), affine.size(1), height, width}, dtype);
   into(templates, affine, out);
   return out;
 }
 
 Tensor grad_of_affine(const Warp& warp, const Image& image, const Tensor& affine,
                       cudaStream_t stream) {
-  Tensor result = torch::stable::new_empty(affine, {affine.size(0), affine.size(1), 2, 3});
-  const Tensor scratch = torch::stable::new_empty(
+  Tensor result = new_tensor(affine, {affine.size(0), affine.size(1), 2, 3});
+  const Tensor scratch = new_tensor(
       affine, {warp::cuda_backward_affine_scratch(warp) / int64_t(affine.element_size())});
   check_launch(
       warp::cuda_backward_affine(warp, image, scratch.data_ptr(), result.data_ptr(), stream),
@@ -48,8 +47,7 @@ Tensor grad_of_affine(const Warp& warp, const Image& image, const Tensor& affine
 
 Tensor grad_of_templates(const Warp& warp, const Image& image, const Tensor& templates,
                          cudaStream_t stream) {
-  Tensor result = torch::stable::new_empty(
-      templates, {templates.size(0), templates.size(1), templates.size(2)});
+  Tensor result = new_tensor(templates, {templates.size(0), templates.size(1), templates.size(2)});
   check_launch(warp::cuda_backward_templates(warp, image, result.data_ptr(), stream),
                "warp_templates_backward");
   return result;
@@ -64,9 +62,8 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& tem
   const Image image = image_of(grad_output);
   const cudaStream_t stream = current_stream(device);
   return {needs_templates ? grad_of_templates(warp, image, templates, stream)
-                          : torch::stable::new_empty(templates, {0}),
-          needs_affine ? grad_of_affine(warp, image, affine, stream)
-                       : torch::stable::new_empty(affine, {0})};
+                          : new_tensor(templates, {0}),
+          needs_affine ? grad_of_affine(warp, image, affine, stream) : new_tensor(affine, {0})};
 }
 
 STABLE_TORCH_LIBRARY_IMPL(fastpose, CUDA, m) {

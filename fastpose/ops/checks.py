@@ -34,13 +34,30 @@ def check_tensor(name: str, value: Any, shape: str | None, *, narrow: bool = Fal
         raise TypeError(f"{name} must be a dense tensor, got {value.layout}")
     if shape is None:
         return
-    sizes = shape.strip("()").split(", ")
-    fits = value.ndim == len(sizes) and all(
-        not expected.isdigit() or int(expected) == size
-        for expected, size in zip(sizes, value.shape, strict=True)
-    )
+    dimensions, fixed = _sizes(shape)
+    found = value.shape
+    fits = len(found) == dimensions
+    for i, size in fixed if fits else ():
+        fits = fits and found[i] == size
     if not fits:
-        raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}")
+        raise ValueError(f"{name} must have shape {shape}, got {tuple(found)}")
+
+
+_parsed: dict[str, tuple[int, tuple[tuple[int, int], ...]]] = {}
+
+
+def _sizes(shape: str) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """How many dimensions "(B, K, 2)" has, and those of a fixed size with it."""
+    sizes = _parsed.get(shape)
+    if sizes is None:
+        names = shape.strip("()").split(", ")
+        fixed = tuple((i, int(each)) for i, each in enumerate(names) if each.isdigit())
+        sizes = _parsed[shape] = len(names), fixed
+    return sizes
+
+
+# Constant to torch.compile too, see `_plan` in render_skeleton/plan.py.
+_sizes._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def check_like(name: str, value: Tensor, other_name: str, other: Tensor) -> None:

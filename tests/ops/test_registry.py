@@ -94,6 +94,23 @@ def test_compiles(toy):
     assert x.grad.tolist() == [3.0, 48.0, 216.0]
 
 
+def test_transforms_of_functions_say_that_they_cannot_differentiate_it(toy):
+    x, scale, bias, power = arguments()
+    with pytest.raises(RuntimeError, match="functorch transforms"):
+        torch.func.grad(lambda x: toy(x, scale, bias, power).sum())(x.detach())
+
+
+def test_what_is_left_of_a_transform_is_a_tensor_like_any_other(toy):
+    left = []
+    torch.func.grad(lambda x: left.append(x) or x.sum())(torch.tensor([1.0, 2.0, 3.0]))
+    scale = torch.tensor([0.5, 2.0, 4.0], requires_grad=True)
+    output = toy(left[0], scale, None, 3.0)
+    assert output.tolist() == [0.5, 16.0, 108.0]
+    output.sum().backward()
+    assert scale.grad.tolist() == [1.0, 8.0, 27.0]
+    assert not toy(left[0], scale.detach(), None, 3.0).requires_grad
+
+
 def test_without_a_native_kernel_the_reference_owns_it(toy):
     assert toy.owner("cpu") == "reference"
     assert toy.owner("cuda") == "reference"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastpose.ops.registry import differentiable_once
+from fastpose.ops.registry import apply_of, differentiable_once
 
 FEATURES, GRADIENTS = 0, 5  # among the operator's arguments
 
@@ -46,4 +46,5 @@ def differentiate(
     function = type("feature_distance", (torch.autograd.Function,), members)
     # All arguments travel as one, and next to them only those that get gradients: torch spends time
     # on every argument of a function.
-    return lambda args: function.apply(args, *args[FEATURES])
+    apply = apply_of(function)
+    return lambda args: apply(args, *args[FEATURES])

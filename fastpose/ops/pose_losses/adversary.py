@@ -49,7 +49,8 @@ def _differentiate(
 
     members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
     function = type("least_squares_gan", (torch.autograd.Function,), members)
-    return lambda args: function.apply(args, *args[0])
+    apply = registry.apply_of(function)
+    return lambda args: apply(args, *args[0])
 
 
 OPERATOR = registry.register(
