@@ -32,7 +32,12 @@ namespace fastpose::FASTPOSE_ISA {
 // a peak of 1) the one with the least relative error, 9.1e-8.
 inline constexpr float kPower[6] = {
     1.0f, 6.931469776e-1f, 2.4022242085e-1f, 5.5507337433e-2f, 9.6715126396e-3f, 1.3264727197e-3f};
-// 2^x is 0 below, with AVX-512 while FlushToZero lives: no subnormal numbers. NaN gives NaN.
+// 2^f - 1 is f times this polynomial, with an error of 2.3e-9 at most.
+inline constexpr float kPowerLessOne[7] = {6.931471825e-1f, 2.402265072e-1f, 5.550410226e-2f,
+                                           9.618038312e-3f, 1.333393506e-3f, 1.546675630e-4f,
+                                           1.519615034e-5f};
+// 2^(x + lift) is 0 below x + lift = -126, with AVX-512 while FlushToZero lives: no subnormal
+// numbers. NaN gives NaN. The sum is not rounded, so that x may have more digits behind the point.
 inline constexpr float kLeastPower = -126.0f;
 
 // While it lives, results too small for a normal number become 0 (on x86): producing subnormal ones
@@ -77,8 +82,13 @@ struct Plain {
   friend FASTPOSE_INLINE Plain reciprocal(Plain a) { return T(1) / a.v; }
   friend FASTPOSE_INLINE Plain square_root(Plain a) { return sqrt(a.v); }
   friend FASTPOSE_INLINE Plain inverse_root(Plain a) { return T(1) / sqrt(a.v); }
-  friend FASTPOSE_INLINE Plain power_of_two(Plain a) {
-    return a.v < kLeastPower ? T(0) : T(exp2(a.v));
+  friend FASTPOSE_INLINE Plain power_of_two(Plain a, int lift = 0) {
+    if (a.v < kLeastPower - T(lift)) return T(0);
+    return lift == 0 ? T(exp2(a.v)) : T(exp2(double(a.v) + lift));
+  }
+  // 2^a - 1 for a in [-126, 126], exact to the last digits where it is small.
+  friend FASTPOSE_INLINE Plain power_of_two_less_one(Plain a) {
+    return T(expm1(a.v * T(0.693147180559945309417)));
   }
   // a where a < b, and `first` there; else b and `second`.
   friend FASTPOSE_INLINE Plain choose_less(Plain a, Plain b, Plain& second, Plain first) {
@@ -143,12 +153,21 @@ struct Floats {
     const __m512 root = _mm512_mul_ps(a.v, y);
     return _mm512_fmadd_ps(half, _mm512_fnmadd_ps(root, root, a.v), root);
   }
-  friend FASTPOSE_INLINE Floats power_of_two(Floats a) {
+  friend FASTPOSE_INLINE Floats power_of_two(Floats a, int lift = 0) {
     const __m512 n = _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const __m512 f = _mm512_sub_ps(a.v, n);
     __m512 p = _mm512_set1_ps(kPower[5]);
     for (int i = 4; i >= 0; --i) p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kPower[i]));
-    return _mm512_scalef_ps(p, n);  // 0 for -inf too
+    if (lift == 0) return _mm512_scalef_ps(p, n);  // 0 for -inf too
+    return _mm512_scalef_ps(p, _mm512_add_ps(n, _mm512_set1_ps(static_cast<float>(lift))));
+  }
+  friend FASTPOSE_INLINE Floats power_of_two_less_one(Floats a) {
+    const __m512 n = _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 f = _mm512_sub_ps(a.v, n), one = _mm512_set1_ps(1.0f);
+    __m512 p = _mm512_set1_ps(kPowerLessOne[6]);
+    for (int i = 5; i >= 0; --i) p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kPowerLessOne[i]));
+    const __m512 whole = _mm512_scalef_ps(one, n);
+    return _mm512_fmadd_ps(_mm512_mul_ps(p, f), whole, _mm512_sub_ps(whole, one));
   }
   friend FASTPOSE_INLINE Floats choose_less(Floats a, Floats b, Floats& second, Floats first) {
     const __mmask16 lower = _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ);
@@ -207,16 +226,25 @@ struct Floats {
   friend FASTPOSE_INLINE Floats inverse_root(Floats a) {
     return _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_sqrt_ps(a.v));
   }
-  friend FASTPOSE_INLINE Floats power_of_two(Floats a) {
-    const __m256 counts = _mm256_cmp_ps(a.v, _mm256_set1_ps(kLeastPower), _CMP_NLT_UQ);
+  friend FASTPOSE_INLINE Floats power_of_two(Floats a, int lift = 0) {
+    const __m256 counts = _mm256_cmp_ps(a.v, _mm256_set1_ps(kLeastPower - lift), _CMP_NLT_UQ);
     const __m256 x = _mm256_and_ps(counts, a.v);
     const __m256 n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const __m256 f = _mm256_sub_ps(x, n);
     __m256 p = _mm256_set1_ps(kPower[5]);
     for (int i = 4; i >= 0; --i) p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kPower[i]));
-    const __m256i scaled =
-        _mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23));
+    const __m256i whole = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(lift));
+    const __m256i scaled = _mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(whole, 23));
     return _mm256_and_ps(counts, _mm256_castsi256_ps(scaled));
+  }
+  friend FASTPOSE_INLINE Floats power_of_two_less_one(Floats a) {
+    const __m256 n = _mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256 f = _mm256_sub_ps(a.v, n), one = _mm256_set1_ps(1.0f);
+    __m256 p = _mm256_set1_ps(kPowerLessOne[6]);
+    for (int i = 5; i >= 0; --i) p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kPowerLessOne[i]));
+    const __m256 whole = _mm256_castsi256_ps(
+        _mm256_add_epi32(_mm256_castps_si256(one), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+    return _mm256_fmadd_ps(_mm256_mul_ps(p, f), whole, _mm256_sub_ps(whole, one));
   }
   friend FASTPOSE_INLINE Floats choose_less(Floats a, Floats b, Floats& second, Floats first) {
     second.v = _mm256_blendv_ps(second.v, first.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ));

@@ -2,8 +2,8 @@
 //
 // Maps whose planes are dense are drawn one at a time, straight into memory or read straight from
 // it. Where the channels of a pixel are neighbours, some maps go together, a few rows at a time,
-// through a buffer that is turned in blocks. With shear 0 nothing but a product (in the backward,
-// three sums) is left to do for a pixel, so that memory sets the pace.
+// through a buffer that is turned in blocks. Two products (in the backward, and three sums) are
+// left to do for a pixel, with shear 0 one, so that memory sets the pace.
 #include "render_gaussians/render_gaussians.h"
 
 #include "common/channels_last.h"
@@ -60,7 +60,7 @@ struct Walk {
   template <typename Visit>
   FASTPOSE_INLINE void pieces(const Drawing& drawing, const Place& place, const Visit& visit) {
     if (place.b != set_b || place.k != set_k) {
-      for (int m = 0; m < place.maps; ++m) table[m].set(drawing, place.b, place.k + m);
+      for (int m = 0; m < place.maps; ++m) table[m].set(drawing, grid, place.b, place.k + m);
       set_b = place.b, set_k = place.k, set_left = -1;
     }
     for (int left = 0; left < drawing.width; left += kColumns) {
@@ -72,7 +72,7 @@ struct Walk {
       for (int y = place.top; y < place.bottom; y += kRows<kMost>) {
         const int row = (y - place.top) % kTableRows<kMost>, rest = place.bottom - y;
         for (int m = 0; row == 0 && m < place.maps; ++m) {
-          table[m].template set_rows<kGradient>(grid, y, columns);
+          table[m].template set_rows<kGradient>(grid, y);
         }
         visit(Piece{y, row, rest < kRows<kMost> ? rest : kRows<kMost>, left, columns,
                     y == place.top, rest <= kRows<kMost>});
@@ -96,58 +96,100 @@ bool is_direct(const Image& image) {
          image.element == (sizeof(T) == 4 ? Element::float32 : Element::float64);
 }
 
-// Calls strip.operator()<kVectors>(first) for vectors that lie side by side and cover `columns`
-// from column `first` on, the last of them maybe in part.
+// Calls strip.operator()<kVectors, kCut>(i) for vectors that lie side by side from column i on and
+// together reach from column `first` to `last`. With `kCut` it is one of which lanes are left over.
 template <typename V, int kVectors = kMostVectors, typename Strip>
-FASTPOSE_INLINE void for_strips(int columns, const Strip& strip, int first = 0) {
-  for (; columns - first > (kVectors - 1) * V::lanes; first += kVectors * V::lanes) {
-    strip.template operator()<kVectors>(first);
+FASTPOSE_INLINE void for_strips(int first, int last, const Strip& strip) {
+  for (; last - first >= kVectors * V::lanes; first += kVectors * V::lanes) {
+    strip.template operator()<kVectors, false>(first);
   }
-  if constexpr (kVectors > 1) for_strips<V, kVectors - 1>(columns, strip, first);
+  if constexpr (kVectors > 1) return for_strips<V, kVectors / 2>(first, last, strip);
+  if (first < last) strip.template operator()<1, true>(first);
+}
+
+// Calls visit.operator()<kCut>(vector, lanes) for vectors in columns first .. last - 1 of some
+// rows.
+template <typename V, typename T, typename Visit>
+FASTPOSE_INLINE void for_vectors(T* line, int64_t pitch, int rows, int first, int last,
+                                 const Visit& visit) {
+  for (; first < last && rows > 0; --rows, line += pitch) {
+    for_strips<V, 1>(first, last, [&]<int, bool kCut>(int i) {
+      visit.template operator()<kCut>(line + i, last - i);
+    });
+  }
 }
 
 // --- forward -------------------------------------------------------------------------------------
 
-template <typename T, typename V>
-FASTPOSE_INLINE void put(T* line, int i, int columns, V value) {
-  columns - i >= V::lanes ? value.store(line + i) : Own<T>::store(line + i, value, columns - i);
+// Writes a vector, with `kCut` only its first `count` lanes.
+template <bool kCut, typename T, typename V>
+FASTPOSE_INLINE void put(T* to, V value, int count) {
+  kCut ? Own<T>::store(to, value, count) : value.store(to);
+}
+
+template <typename T>
+FASTPOSE_INLINE void fill(T* line, int64_t pitch, int rows, int first, int last, T value) {
+  using V = typename Own<T>::V;
+  for_vectors<V>(line, pitch, rows, first, last,
+                 [&]<bool kCut>(T* to, int count) { put<kCut>(to, V(value), count); });
+}
+
+// Draws a piece of a map with shear 0.
+template <typename T, int kMost>
+FASTPOSE_INLINE void draw_separable(const Table<T, kMost>& table, const Piece& piece, T* line,
+                                    int64_t pitch) {
+  using V = typename Own<T>::V;
+  for_strips<V>(0, piece.columns, [&]<int kVectors, bool kCut>(int first) {
+    V bell0[kVectors];
+    for (int i = 0; i < kVectors; ++i) bell0[i] = V::load(table.bell0 + first + i * V::lanes);
+    T* at = line;
+    for (int r = piece.row; r < piece.row + piece.rows; ++r, at += pitch) {
+      const V height(table.height0[r]);
+      for (int i = 0; i < kVectors; ++i) {
+        const int here = first + i * V::lanes;
+        put<kCut>(at + here, bell0[i] * height, piece.columns - here);
+      }
+    }
+  });
+}
+
+// Draws rows of a group of any other map.
+template <typename T, int kMost>
+FASTPOSE_INLINE void draw_group(Table<T, kMost>& table, int row, int rows, int columns, T* line,
+                                int64_t pitch) {
+  using V = typename Own<T>::V;
+  fill(line, pitch, rows, 0, table.from, T(0));
+  fill(line, pitch, rows, table.to, columns, T(0));
+  for_strips<V>(table.from, table.to, [&]<int kVectors, bool kCut>(int first) {
+    V bell[kVectors], slope[kVectors];
+    for (int i = 0; i < kVectors; ++i) {
+      bell[i] = V::load(table.bell0 + first + i * V::lanes);
+      slope[i] = V::load(table.bell1 + first + i * V::lanes);
+    }
+    T* at = line;
+    for (int r = row; r < row + rows; ++r, at += pitch) {
+      const V height(table.height0[r]);
+      for (int i = 0; i < kVectors; ++i) {
+        const int here = first + i * V::lanes;
+        put<kCut>(at + here, minimum(bell[i] * height, V(T(1))), columns - here);
+        bell[i] = multiply_add(bell[i], slope[i], bell[i]);
+      }
+    }
+    for (int i = 0; i < kVectors; ++i) bell[i].store(table.bell0 + first + i * V::lanes);
+  });
 }
 
 // Draws a piece into `line`, its rows `pitch` elements apart.
 template <typename T, int kMost>
-FASTPOSE_INLINE void draw_piece(const Table<T, kMost>& table, const Piece& piece, T* line,
+FASTPOSE_INLINE void draw_piece(Table<T, kMost>& table, const Piece& piece, T* line,
                                 int64_t pitch) {
-  using V = typename Own<T>::V;
-  const V zero(T(0)), spoilt(T(NAN));
-  const int top = piece.row, bottom = top + piece.rows, columns = piece.columns;
-  if (table.spoilt) {
-    for (int r = top; r < bottom; ++r, line += pitch) {
-      for (int i = 0; i < columns; i += V::lanes) put(line, i, columns, spoilt);
-    }
-    return;
-  }
-  if (table.separable) {
-    return for_strips<V>(columns, [&]<int kVectors>(int first) {
-      V bell0[kVectors];
-      for (int i = 0; i < kVectors; ++i) bell0[i] = V::load(table.bell0 + first + i * V::lanes);
-      T* at = line;
-      for (int r = top; r < bottom; ++r, at += pitch) {
-        const V height(table.height0[r]);
-        for (int i = 0; i < kVectors; ++i) {
-          put(at, first + i * V::lanes, columns, bell0[i] * height);
-        }
-      }
-    });
-  }
-  for (int r = top; r < bottom; ++r, line += pitch) {
-    const V height(table.height0[r]), shift(table.shift[r]);
-    const int to = table.to[r], from = to > table.from[r] ? table.from[r] : to;
-    int i = 0;
-    for (; i < from; i += V::lanes) put(line, i, columns, zero);
-    for (; i < to; i += V::lanes)
-      put(line, i, columns, bell(V::load(table.a + i) - shift) * height);
-    for (; i < columns; i += V::lanes) put(line, i, columns, zero);
-  }
+  const int columns = piece.columns;
+  if (table.spoilt) return fill(line, pitch, piece.rows, 0, columns, T(NAN));
+  if (table.separable) return draw_separable(table, piece, line, pitch);
+  table.template for_groups<false>(piece.row, piece.rows, columns, [&](int row, int rows) {
+    draw_group(table, row, rows, columns, line, pitch);
+    line += rows * pitch;
+  });
 }
 
 template <typename T, int kMost>
@@ -179,9 +221,10 @@ void draw(const Drawing& drawing, const Tasks& tasks, const Image& output, int64
 
 // --- backward ------------------------------------------------------------------------------------
 
-template <typename T, typename V = typename Own<T>::V>
-FASTPOSE_INLINE V get(const T* line, int i, int columns) {
-  return columns - i >= V::lanes ? V::load(line + i) : Own<T>::load(line + i, columns - i, V(T(0)));
+// Reads a vector, with `kCut` only its first `count` lanes; the others are 0.
+template <bool kCut, typename T, typename V = typename Own<T>::V>
+FASTPOSE_INLINE V get(const T* from, int count) {
+  return kCut ? Own<T>::load(from, count, V(T(0))) : V::load(from);
 }
 
 // Adds what a piece of a map with shear 0 gives: for each column by itself, up to the last piece,
@@ -192,7 +235,7 @@ FASTPOSE_INLINE void add_separable(Table<T, kMost>& table, const Piece& piece, c
   const int top = piece.row, bottom = top + piece.rows, columns = piece.columns;
   T(&column)[3][kColumns] = table.column;
   if (piece.first) memset(column, 0, sizeof(column));
-  for_strips<V>(columns, [&]<int kVectors>(int first) {
+  for_strips<V>(0, columns, [&]<int kVectors, bool kCut>(int first) {
     V sum0[kVectors], sum1[kVectors], sum2[kVectors];
     for (int i = 0; i < kVectors; ++i) {
       const int at = first + i * V::lanes;
@@ -203,7 +246,8 @@ FASTPOSE_INLINE void add_separable(Table<T, kMost>& table, const Piece& piece, c
     for (int r = top; r < bottom; ++r, pixels += pitch) {
       const V height0(table.height0[r]), height1(table.height1[r]), height2(table.height2[r]);
       for (int i = 0; i < kVectors; ++i) {
-        const V grad = get(pixels, first + i * V::lanes, columns);
+        const int here = first + i * V::lanes;
+        const V grad = get<kCut>(pixels + here, columns - here);
         sum0[i] = multiply_add(grad, height0, sum0[i]);
         sum1[i] = multiply_add(grad, height1, sum1[i]);
         if (kShape) sum2[i] = multiply_add(grad, height2, sum2[i]);
@@ -227,45 +271,83 @@ FASTPOSE_INLINE void add_separable(Table<T, kMost>& table, const Piece& piece, c
   }
 }
 
-// Adds what one row of any other map gives.
-template <typename T, int kMost, typename V>
-FASTPOSE_INLINE void add_row(const Table<T, kMost>& table, int row, int columns, const T* line,
-                             Sums<V>& sums) {
-  const V zero(T(0)), shift(table.shift[row]);
-  // Sums over the row of w / 2^(-b^2) times 1, a, a^2.
-  V sum0 = zero, sum1 = zero, sum2 = zero;
+// Adds what rows of a group of any other map give: for each column by itself, up to the last row of
+// the group or of the task.
+template <bool kShape, typename T, int kMost, typename V>
+FASTPOSE_INLINE void add_group(Table<T, kMost>& table, int row, int rows, bool is_last, int columns,
+                               const T* line, int64_t pitch, Sums<V>& sums) {
+  const V zero(T(0)), shift(table.lean * table.near);
+  const bool is_first = table.begins(row);
   V nothing = zero;  // of pixels that are 0: NaN where the gradient is not finite
-  const int to = table.to[row], from = to > table.from[row] ? table.from[row] : to;
-  for (int i = from; i < to; i += V::lanes) {
-    const V a = V::load(table.a + i) - shift;
-    const V weight = get(line, i, columns) * bell(a), first = weight * a;
-    sum0 = sum0 + weight;
-    sum1 = sum1 + first;
-    sum2 = multiply_add(first, a, sum2);
-  }
-  for (int i = 0; i < from; i += V::lanes) {
-    nothing = multiply_add(get(line, i, columns), zero, nothing);
-  }
-  for (int i = (to + V::lanes - 1) / V::lanes * V::lanes; i < columns; i += V::lanes) {
-    nothing = multiply_add(get(line, i, columns), zero, nothing);
-  }
-  sum0 = sum0 + nothing, sum1 = sum1 + nothing, sum2 = sum2 + nothing;
-  const V height0(table.height0[row]), height1(table.height1[row]), height2(table.height2[row]);
-  sums.a = multiply_add(height0, sum1, sums.a);
-  sums.b = multiply_add(height1, sum0, sums.b);
-  sums.aa = multiply_add(height0, sum2, sums.aa);
-  sums.ab = multiply_add(height1, sum1, sums.ab);
-  sums.bb = multiply_add(height2, sum0, sums.bb);
+  const auto ignore = [&]<bool kCut>(const T* from, int count) {
+    nothing = multiply_add(get<kCut>(from, count), zero, nothing);
+  };
+  for_vectors<V>(line, pitch, rows, 0, table.from, ignore);
+  for_vectors<V>(line, pitch, rows, table.to, columns, ignore);
+  // Sums of w times 1, a, a^2; of w t times 1, a; of w t^2. Here a is that where b = near.
+  V one = nothing, a = nothing, aa = nothing, t = nothing, at = nothing, tt = nothing;
+  T(&column)[3][kColumns] = table.column;
+  for_strips<V, kMostVectors / 2>(table.from, table.to, [&]<int kVectors, bool kCut>(int first) {
+    V bell[kVectors], slope[kVectors], sum0[kVectors], sum1[kVectors], sum2[kVectors];
+    for (int i = 0; i < kVectors; ++i) {
+      const int here = first + i * V::lanes;
+      bell[i] = V::load(table.bell0 + here), slope[i] = V::load(table.bell1 + here);
+      sum0[i] = is_first ? zero : V::load(column[0] + here);
+      sum1[i] = is_first ? zero : V::load(column[1] + here);
+      if (kShape) sum2[i] = is_first ? zero : V::load(column[2] + here);
+    }
+    const T* pixels = line;
+    for (int r = row; r < row + rows; ++r, pixels += pitch) {
+      const V height0(table.height0[r]), height1(table.height1[r]), height2(table.height2[r]);
+      for (int i = 0; i < kVectors; ++i) {
+        const int here = first + i * V::lanes;
+        const V weight = get<kCut>(pixels + here, columns - here) * bell[i];
+        sum0[i] = multiply_add(weight, height0, sum0[i]);
+        sum1[i] = multiply_add(weight, height1, sum1[i]);
+        if (kShape) sum2[i] = multiply_add(weight, height2, sum2[i]);
+        bell[i] = multiply_add(bell[i], slope[i], bell[i]);
+      }
+    }
+    for (int i = 0; i < kVectors; ++i) {
+      const int here = first + i * V::lanes;
+      if (!is_last) {
+        bell[i].store(table.bell0 + here);
+        sum0[i].store(column[0] + here), sum1[i].store(column[1] + here);
+        if (kShape) sum2[i].store(column[2] + here);
+        continue;
+      }
+      const V of_column = V::load(table.a + here) - shift, moment = of_column * sum0[i];
+      one = one + sum0[i], a = a + moment, t = t + sum1[i];
+      if (!kShape) continue;
+      aa = multiply_add(moment, of_column, aa);
+      at = multiply_add(of_column, sum1[i], at);
+      tt = tt + sum2[i];
+    }
+  });
+  // With b = near + t, and a so much less as t lean.
+  const V near(table.near), less(-table.lean);
+  const V b = multiply_add(near, one, t), bt = multiply_add(near, t, tt);
+  sums.a = sums.a + multiply_add(less, t, a);
+  sums.b = sums.b + b;
+  if (!kShape) return;
+  sums.aa = sums.aa + multiply_add(less, multiply_add(less, tt, at), multiply_add(less, at, aa));
+  sums.ab = sums.ab + multiply_add(less, bt, multiply_add(near, a, at));
+  sums.bb = sums.bb + multiply_add(near, b, bt);
 }
 
 // Adds what a piece gives, with `line` the gradient of its pixels, rows `pitch` elements apart.
 template <bool kShape, typename T, int kMost, typename V>
 FASTPOSE_INLINE void add_piece(Table<T, kMost>& table, const Piece& piece, const T* line,
                                int64_t pitch, Sums<V>& sums) {
+  if (table.spoilt) return;  // its gradients are NaN whatever the sums
   if (table.separable) return add_separable<kShape>(table, piece, line, pitch, sums);
-  for (int r = 0; r < piece.rows; ++r, line += pitch) {
-    add_row(table, piece.row + r, piece.columns, line, sums);
-  }
+  int rest = piece.rows;
+  table.template for_groups<true>(piece.row, piece.rows, piece.columns, [&](int row, int rows) {
+    rest -= rows;
+    const bool is_last = table.begins(row + rows) || (piece.last && rest == 0);
+    add_group<kShape>(table, row, rows, is_last, piece.columns, line, pitch, sums);
+    line += rows * pitch;
+  });
 }
 
 template <bool kShape, typename T, int kMost>

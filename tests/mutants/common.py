@@ -48,7 +48,7 @@ MUTANTS = (
         "power-without-floor",
         "missing clamp: powers below 2^-126 wrap around into large numbers (AVX2)",
         SIMD,
-        "_mm256_cmp_ps(a.v, _mm256_set1_ps(kLeastPower), _CMP_NLT_UQ);",
+        "_mm256_cmp_ps(a.v, _mm256_set1_ps(kLeastPower - lift), _CMP_NLT_UQ);",
         "_mm256_cmp_ps(a.v, a.v, _CMP_TRUE_UQ);",
         AVX2,
     ),

@@ -121,12 +121,12 @@ def render_gaussians(
             benchmarks; None: the device's own.
 
     Returns:
-        (B, K, H, W) in [0, 1], contiguous; or `out`. Where a value underflows it is 0. A map whose
-        S is not positive definite (or so nearly singular that rounding decides, S_xx S_yy -
-        S_xy^2 <= 8 eps S_xx S_yy, eps that of the type), is not finite or has a variance that is no
-        normal number, and one whose m is not finite or more standard deviations away than there
-        are numbers, is NaN, and so are the gradients of what it is made of; nothing else is
-        touched.
+        (B, K, H, W) in [0, 1], contiguous; or `out`. Where a value underflows it is 0; below 1e-30
+        it may be 0, and of no weight in gradients. A map whose S is not positive definite (or so
+        nearly singular that rounding decides, S_xx S_yy - S_xy^2 <= 8 eps S_xx S_yy, eps that of
+        the type), is not finite or has a variance that is no normal number, and one whose m is not
+        finite or more standard deviations away than there are numbers, is NaN, and so are the
+        gradients of what it is made of; nothing else is touched.
 
     Raises:
         TypeError, ValueError: an argument of the wrong kind, shape, range or device, by name.
