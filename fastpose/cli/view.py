@@ -62,12 +62,15 @@ class Template:
         template: Its name, a template file, or the two files of the published format (parts, then
             anchors).
         out: The picture to write, a PNG.
+        span: Scale and move it so that its joints reach from the first to the second of these
+            shares of the picture's height, as people do in your clips: 0.1 0.8.
         save: Write it as a template file too: to convert the published format, or to begin a
             template of one's own.
     """
 
     template: tyro.conf.Positional[tuple[str, ...]]
     out: Annotated[str, tyro.conf.arg(metavar="PICTURE.png")]
+    span: tuple[float, float] | None = None
     save: Annotated[str | None, tyro.conf.arg(metavar="FILE.json")] = None
 
 
@@ -98,7 +101,7 @@ def run(
     if isinstance(what, Template):
         from fastpose.media.template_view import view_template
 
-        print("\n".join(view_template(what.template, what.out, save=what.save)))
+        print("\n".join(view_template(what.template, what.out, span=what.span, save=what.save)))
         return
 
     from rich.console import Console

@@ -21,6 +21,7 @@ from fastpose.media.drawing import (
 )
 from fastpose.media.images import write_image
 from fastpose.templates import Template, load_template, save_template
+from fastpose.templates.make import place_template
 from fastpose.templates.published import read_published
 
 _SIDE = 512
@@ -49,12 +50,19 @@ def draw_template(template: Template, *, side: int = _SIDE) -> Image:
     return grid([parts, figure], 2, gap=6)
 
 
-def view_template(names: Sequence[str], out: str, *, save: str | None = None) -> list[str]:
+def view_template(
+    names: Sequence[str],
+    out: str,
+    *,
+    span: tuple[float, float] | None = None,
+    save: str | None = None,
+) -> list[str]:
     """Read, draw and perhaps convert a template; what was done, line by line.
 
     Args:
         names: one name or file, or the published format's two files.
         out: the PNG to write.
+        span: place it so that its joints reach from the one to the other share of the side.
         save: template file to write.
 
     Raises:
@@ -66,6 +74,8 @@ def view_template(names: Sequence[str], out: str, *, save: str | None = None) ->
         template = read_published(names[0], names[1], name=Path(save or names[0]).stem)
     else:
         raise UserError(f"template: expected one name or file, or two files, got {len(names)}")
+    if span is not None:
+        template = place_template(template, top=span[0], bottom=span[1])
     write_image(out, draw_template(template))
     done = [
         f"{template.name}: {len(template.parts)} parts, {len(template.anchors)} anchors, "

@@ -30,11 +30,13 @@ from fastpose.models.base import ModelConfig, PixelDetector, PoseModel, to_pictu
 from fastpose.nn.constant import constant
 from fastpose.nn.feature_network import FeatureNetwork
 from fastpose.nn.image_translator import ImageTranslator
+from fastpose.nn.part_maps import PartMaps
 from fastpose.nn.part_motion import PIVOTS, TRANSFORMS, PartMotion, normalise
 from fastpose.nn.part_regressor import SMALLEST, VARIANTS, PartRegressor
 from fastpose.skeletons import Skeleton
 from fastpose.templates import Template, load_template
 
+HEATMAPS = "heatmaps"
 WARPS = ("analytic", "sampled")
 _GUARD = 0.25  # pixels squared of the canvas that a degenerate part keeps as its variance
 _FEATURE_LAYERS = {"vgg19": 13, "squeezenet1_1": 4, "random": 5}
@@ -50,9 +52,13 @@ class ShapeTemplatesConfig(ModelConfig):
         image_size: side S of the frames, a multiple of 8, 64 or more; 256 in the published code.
         regressor_width: channels of the regressor at full resolution.
         regressor_variant: "released", the published training configuration, or "paper_like", about
-            as small as the paper states.
+            as small as the paper states; or "heatmaps", where a part lies is the mean of a heatmap
+            (ours, for little training).
         translator_width: channels of the translator at full resolution.
-        transform: "affine", or "similarity": turn, scale and shift alone (ours).
+        translator_skips: the background may pass around its lowest resolution (ours).
+        transform: "affine", "similarity": turn, scale and shift alone (ours), or "rigid": turn and
+            shift, and one scale for all parts of an image (after Yoo and Russakovsky's constrained
+            variant).
         pivot: what a map turns about: "corner" of the image, as published, or "part", the part's
             own centre (ours).
         two_step: arms first move as a whole, then part by part (Yoo and Russakovsky).
@@ -73,6 +79,7 @@ class ShapeTemplatesConfig(ModelConfig):
     regressor_width: int = 32
     regressor_variant: str = "released"
     translator_width: int = 32
+    translator_skips: bool = False
     transform: str = "affine"
     pivot: str = "corner"
     two_step: bool = False
@@ -93,7 +100,7 @@ class ShapeTemplatesConfig(ModelConfig):
             if not getattr(self, name) > 0:
                 raise UserError(f"model.{name}: must be positive, got {getattr(self, name)}")
         for name, known in (
-            ("regressor_variant", VARIANTS),
+            ("regressor_variant", (*VARIANTS, HEATMAPS)),
             ("transform", TRANSFORMS),
             ("pivot", PIVOTS),
             ("warp", WARPS),
@@ -102,6 +109,10 @@ class ShapeTemplatesConfig(ModelConfig):
                 raise UserError(
                     f"model.{name}: expected one of {', '.join(known)}, got '{getattr(self, name)}'"
                 )
+        if self.regressor_variant == HEATMAPS and (self.pivot != "part" or self.two_step):
+            raise UserError(
+                "model.regressor_variant: heatmaps need model.pivot=part and one step, not two"
+            )
         if self.guard and self.warp != "analytic":
             raise UserError("model.guard: widens analytic Gaussians; sampled ones cannot be")
         if self.two_step and not self.template.groups:
@@ -145,7 +156,9 @@ class ShapeTemplates(PoseModel):
             )
         self.config, self.skeleton, self.image_size = config, skeleton, config.image_size
         self.detector = TemplateDetector(config)
-        self.translator = ImageTranslator(3 + len(template.parts), width=config.translator_width)
+        self.translator = ImageTranslator(
+            3 + len(template.parts), width=config.translator_width, skips=config.translator_skips
+        )
         self.anchors, self.canvas = len(template.anchors), template.size
         scale = (2.0 / (template.size - 1)) ** 2
         constant(self, "centers", normalise(torch.from_numpy(template.centers), template.size))
@@ -266,13 +279,19 @@ class TemplateDetector(nn.Module):
             pivot=config.pivot,
             two_step=config.two_step,
         )
-        self.regressor = PartRegressor(
-            config.image_size,
-            self.motion.outputs,
-            width=config.regressor_width,
-            variant=config.regressor_variant,
-            zero_head=config.zero_head,
-        )
+        width, zero_head = config.regressor_width, config.zero_head
+        if config.regressor_variant == HEATMAPS:
+            self.regressor: nn.Module = PartMaps(
+                config.image_size, self.motion, width=width, zero_head=zero_head
+            )
+        else:
+            self.regressor = PartRegressor(
+                config.image_size,
+                self.motion.outputs,
+                width=width,
+                variant=config.regressor_variant,
+                zero_head=zero_head,
+            )
         constant(self, "points", normalise(torch.from_numpy(template.points), template.size))
         constant(self, "point_parts", torch.from_numpy(template.point_parts))
         constant(self, "joints", torch.from_numpy(template.joint_weights))

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from fastpose.nn.constant import constant
 from fastpose.templates import Template
 
-TRANSFORMS = ("affine", "similarity")
+TRANSFORMS = ("affine", "similarity", "rigid")
 PIVOTS = ("corner", "part")
+_SCALES = 0.3  # by which logarithm all parts of an image together may be larger or smaller
+_TINY = 1e-6  # where both numbers of a turn vanish it has no direction, and its part no size
 
 
 class PartMotion(nn.Module):
@@ -23,7 +25,8 @@ class PartMotion(nn.Module):
     Args:
         template: K parts.
         transform: "affine", six numbers for each map, as published; or "similarity", four of them,
-            a true turn and scale: A = [[1 + a, -b], [b, 1 + a]].
+            a true turn and scale: A = [[1 + a, -b], [b, 1 + a]]; or "rigid", the same turn alone,
+            and one scale for all parts of an image, 0.74 to 1.35, so that none can vanish (ours).
         pivot: what A leaves where it is: "corner", the first pixel's centre, as published; or
             "part", the centre of the part (ours), so that a turn does not throw a part away.
         two_step: the parts of each of the template's groups first move as one, then each by
@@ -34,6 +37,7 @@ class PartMotion(nn.Module):
     """
 
     origins: Tensor
+    sized: Tensor
     step_one: Tensor
     moved_again: Tensor
 
@@ -50,7 +54,8 @@ class PartMotion(nn.Module):
         again = [index for index, name in enumerate(names) if name in group_of]
         self.maps = len(alone) + len(groups) + len(again)
         self.numbers = 6 if transform == "affine" else 4
-        self.outputs = self.maps * self.numbers
+        self.rigid = transform == "rigid"
+        self.outputs = self.maps * self.numbers + self.rigid
         self.side = 2.0 * template.size / (template.size - 1)  # one side, in normalised units
         centers = normalise(torch.from_numpy(template.centers), template.size)
         origins = torch.full((self.maps, 2), -1.0, dtype=torch.float64)
@@ -60,6 +65,7 @@ class PartMotion(nn.Module):
                 origins[index] = centers[mine].mean(dim=0)
             origins[len(alone) + len(groups) :] = centers[again]
         self.about_parts = pivot == "part"
+        constant(self, "sized", (torch.arange(self.maps) < self.maps - len(again)).double())
         constant(self, "origins", origins)
         constant(self, "step_one", torch.tensor(first))
         constant(self, "moved_again", torch.tensor(again, dtype=torch.long))
@@ -88,13 +94,17 @@ class PartMotion(nn.Module):
         batch = numbers.shape[0]
         if self.numbers == 6:
             delta = numbers.view(batch, self.maps, 2, 3)
-            linear, shift = delta[..., :2], delta[..., 2]
-        else:
-            a, b, x, y = numbers.view(batch, self.maps, 4).unbind(-1)
-            linear = torch.stack([torch.stack([a, -b], -1), torch.stack([b, a], -1)], -2)
-            shift = torch.stack([x, y], -1)
-        identity = torch.eye(2, dtype=numbers.dtype, device=numbers.device)
-        return identity + linear, self.side * shift
+            identity = torch.eye(2, dtype=numbers.dtype, device=numbers.device)
+            return identity + delta[..., :2], self.side * delta[..., 2]
+        a, b, x, y = numbers[:, : 4 * self.maps].view(batch, self.maps, 4).unbind(-1)
+        a = 1.0 + a
+        if self.rigid:
+            # What moves again has its size already.
+            size = (_SCALES * numbers[:, -1:].tanh() * self.sized).exp()
+            scale = size * (a**2 + b**2 + _TINY).rsqrt()
+            a, b = scale * a, scale * b
+        linear = torch.stack([torch.stack([a, -b], -1), torch.stack([b, a], -1)], -2)
+        return linear, self.side * torch.stack([x, y], -1)
 
 
 def normalise(points: Tensor, size: int) -> Tensor:

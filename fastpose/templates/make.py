@@ -1,8 +1,9 @@
-"""Templates from a stick figure: joints, bones and how thick each is."""
+"""Templates from a stick figure, and templates brought to where people are in clips."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -74,6 +75,51 @@ def make_template(
         limbs=tuple(ends[:2] for ends in bones.values()),
         groups=groups or {},
     )
+
+
+def place_template(
+    template: Template, *, top: float, bottom: float, middle: float = 0.5
+) -> Template:
+    """The template in another size and place of its canvas.
+
+    Training begins with the template as it is, and what it learns keeps its place on the body: one
+    that lies 4 % too low at first is about 4 % too low at last.
+
+    Args:
+        template: what is moved and scaled.
+        top, bottom: where its highest and lowest joints come to lie, shares of the side.
+        middle: where the middle between its outermost joints comes to lie.
+
+    Raises:
+        UserError: it has no height, ``bottom`` is not below ``top``, or it leaves the canvas there.
+    """
+    joints = template.joint_weights @ template.points
+    low, high = joints.min(axis=0), joints.max(axis=0)
+    if not (bottom > top and high[1] > low[1]):
+        raise UserError(
+            f"template '{template.name}': cannot reach from {top:g} to {bottom:g} of the side; the "
+            "bottom lies below the top, and so must its joints"
+        )
+    side = template.size
+    scale = (bottom - top) * side / (high[1] - low[1])
+    to = np.array([middle * side, top * side]) - 0.5
+    origin = np.array([(low[0] + high[0]) / 2.0, low[1]])
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        x, y = to + scale * (np.array(point) - origin)
+        return round(float(x), 3), round(float(y), 3)
+
+    parts = tuple(
+        replace(
+            part,
+            center=place(part.center),
+            sigma=(round(scale * part.sigma[0], 3), round(scale * part.sigma[1], 3)),
+            anchors={name: place(point) for name, point in part.anchors.items()},
+            landmarks={name: place(point) for name, point in part.landmarks.items()},
+        )
+        for part in template.parts
+    )
+    return replace(template, parts=parts)
 
 
 def hang_together(parts: tuple[Part, ...]) -> tuple[tuple[str, str], ...]:

@@ -138,7 +138,7 @@ def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["--preset", "fashoin"], "did you mean 'fashion'"),
         (["--preset", "multiview", "--frontal", "1"], "stand still"),
         (["--preset", "human36m-like", "--travel", "20"], "distance"),
-        (["--window", "2.5"], "only fixed cameras"),
+        (["--window", "25"], "window"),
         (["--preset", "human36m-like", "--window", "2.5", "--shift", "0"], "--height, --shift"),
     ],
 )

@@ -12,6 +12,7 @@ from fastpose.errors import UserError
 from fastpose.media.images import read_image
 from fastpose.media.template_view import draw_template, view_template
 from fastpose.templates import load_template
+from fastpose.templates.make import place_template
 
 
 @pytest.mark.parametrize("name", templates.names())
@@ -36,5 +37,7 @@ def test_viewing_writes_the_picture_and_a_copy(tmp_path: Path) -> None:
     assert "19 parts" in lines[0] and str(out) in lines[1]
     assert np.asarray(read_image(out)).shape[1] > 1000
     assert load_template(copy) == load_template("infant")
+    view_template(["infant"], str(out), span=(0.2, 0.6), save=str(copy))
+    assert load_template(copy) == place_template(load_template("infant"), top=0.2, bottom=0.6)
     with pytest.raises(UserError, match="got 3"):
         view_template(["a", "b", "c"], str(out))

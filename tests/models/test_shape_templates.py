@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fastpose.errors import UserError
 from fastpose.models.shape_templates import ShapeTemplates, ShapeTemplatesConfig
+from fastpose.nn.part_maps import PartMaps
 from fastpose.skeletons import get_skeleton
 from fastpose.templates import load_template
 
@@ -23,7 +24,12 @@ OPTIONS: list[dict[str, Any]] = [
     {"transform": "similarity"},
     {"two_step": True},
     {"two_step": True, "transform": "similarity", "pivot": "part"},
+    {"transform": "rigid", "pivot": "part"},
+    {"two_step": True, "transform": "rigid", "pivot": "part"},
     {"warp": "sampled"},
+    {"translator_skips": True},
+    {"regressor_variant": "heatmaps", "pivot": "part"},
+    {"regressor_variant": "heatmaps", "pivot": "part", "transform": "rigid"},
     {"regressor_variant": "paper_like"},
     {"template": load_template("infant")},
 ]
@@ -76,7 +82,9 @@ def test_every_option_learns(options: dict[str, Any]) -> None:
     assert all(v.ndim == 0 and torch.isfinite(v) for v in losses.values())
     losses["features"].backward()
     # Through the moved parts alone does the picture tell the regressor anything.
-    head = model.detector.regressor.head.weight.grad
+    regressor = model.detector.regressor
+    encoder = regressor.encoder if isinstance(regressor, PartMaps) else regressor
+    head = encoder.head.weight.grad
     assert head is not None and head.abs().max() > 0
 
 
@@ -167,6 +175,20 @@ def test_turning_about_the_parts_leaves_their_centres() -> None:
     assert torch.allclose(moved, centers, atol=1e-6)
 
 
+@pytest.mark.parametrize("two_step", [False, True])
+def test_rigid_parts_have_one_size(two_step: bool) -> None:
+    model = build(pivot="part", transform="rigid", two_step=two_step)
+    motion = model.detector.motion
+    numbers = torch.randn(5, motion.outputs)
+    numbers[:, -1] = torch.tensor([0.0, 0.5, -0.5, 100.0, -100.0])
+    for maps in motion(numbers):
+        size = torch.linalg.det(maps[..., :2]).sqrt()
+        assert torch.allclose(size, size[:, :1], rtol=1e-4)
+        assert torch.allclose(size[[0, 3, 4], 0].log(), torch.tensor([0.0, 0.3, -0.3]), atol=1e-4)
+        scaled_turn = maps[..., :2] @ maps[..., :2].mT  # a turn times its size
+        assert torch.allclose(scaled_turn, size[..., None, None] ** 2 * torch.eye(2), atol=1e-4)
+
+
 def test_two_steps_move_arms_as_one_and_then_apart() -> None:
     model = build(two_step=True, zero_head=True)
     motion = model.detector.motion
@@ -240,6 +262,9 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(UserError, match="no groups"):
         template = replace(SMALL.template, groups={})
         replace(SMALL, two_step=True, template=template)
+    for changes in ({}, {"pivot": "part", "two_step": True}):
+        with pytest.raises(UserError, match="heatmaps need"):
+            replace(SMALL, regressor_variant="heatmaps", **changes)
     with pytest.raises(UserError, match=r"model\.guard"):
         replace(SMALL, warp="sampled", guard=True)
     with pytest.raises(UserError, match="has the layers 0 to"):

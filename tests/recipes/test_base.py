@@ -138,7 +138,7 @@ def test_fields_that_must_fit_each_other_may_come_in_any_order(order: int) -> No
 def test_a_recipe_is_written_down_with_its_system() -> None:
     data = recipe_to_dict(get_recipe("shape-templates"))
     assert data["system"] == "shape-templates" and data["prior"] is None
-    assert len(data["model"]["template"]["parts"]) == 18
+    assert len(data["model"]["template"]["parts"]) == 19
     for wrong in ({**data, "system": "other"}, {k: v for k, v in data.items() if k != "system"}):
         with pytest.raises(UserError, match=r"recipe\.system: expected one of keypointgan, shape"):
             recipe_from_dict(wrong)

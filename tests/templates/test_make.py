@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fastpose.errors import UserError
-from fastpose.templates.make import make_template
+from fastpose.templates import load_template, names
+from fastpose.templates.make import make_template, place_template
 
 JOINTS = {"hip": (32.0, 40.0), "knee": (32.0, 50.0), "toe": (40.0, 50.0), "head": (32.0, 20.0)}
 BONES = {
@@ -43,3 +44,29 @@ def test_bones_become_parts_that_hang_together() -> None:
 def test_figures_that_cannot_be(joints: Any, bones: Any, tips: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         make_template("stick", joints, bones, size=64, tips=tips)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_placed_template_reaches_where_it_is_told(name: str) -> None:
+    template = load_template(name)
+    placed = place_template(template, top=0.3, bottom=0.7, middle=0.45)
+    joints = placed.joint_weights @ placed.points
+    low, high = (joints.min(axis=0) + 0.5) / 256, (joints.max(axis=0) + 0.5) / 256
+    assert (low[1], high[1]) == pytest.approx((0.3, 0.7), abs=1e-4)
+    assert (low[0] + high[0]) / 2 == pytest.approx(0.45, abs=1e-4)
+    before = template.joint_weights @ template.points
+    scale = 0.4 * 256 / np.ptp(before[:, 1])
+    assert np.ptp(joints, axis=0) == pytest.approx(scale * np.ptp(before, axis=0), abs=0.02)
+    assert placed.covariances == pytest.approx(scale**2 * template.covariances, rel=1e-3, abs=0.02)
+    assert (placed.pairs, placed.joints, placed.limbs) == (
+        template.pairs,
+        template.joints,
+        template.limbs,
+    )
+
+
+def test_where_a_template_cannot_be_placed() -> None:
+    with pytest.raises(UserError, match="the bottom lies below the top"):
+        place_template(load_template("adult"), top=0.8, bottom=0.2)
+    with pytest.raises(UserError, match="outside the canvas"):
+        place_template(load_template("adult"), top=0.3, bottom=1.2)

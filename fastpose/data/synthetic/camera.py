@@ -29,8 +29,9 @@ class CameraConfig:
             Without any, every clip has a camera of its own, as said above; with some, they have
             the same place in all clips of a seed, look at the world's origin at half their
             height, and only ``person_in_window`` and ``shift`` still count.
-        window: side in metres, at ``distance``, of what every fixed camera films in all clips, so
-            that clips of one camera share their background; 0: a window around each motion.
+        window: side in metres of what a camera films about the world's origin in all clips of a
+            person, so that these share their background; without ``directions`` every person has
+            one camera. 0: a window around each motion.
         distance: of the fixed cameras from the vertical axis through the origin, metres.
         eye: height of the fixed cameras above the ground, metres.
     """
@@ -128,6 +129,7 @@ def random_camera(
     points: np.ndarray,
     radii: np.ndarray,
     view: int | None = None,
+    middle: np.ndarray | None = None,
 ) -> Camera:
     """A camera, and a window of ``size`` pixels that holds all ``points`` in every frame.
 
@@ -141,12 +143,13 @@ def random_camera(
         points: (T,N,3) centres of spheres on the body, world space.
         radii: (N,) their radii in metres.
         view: number of the fixed camera, where there are any.
+        middle: (3,) what the camera looks at, from wherever it stands; by default the middle of
+            ``points``, from farther away where it would be too near to them.
     """
     if view is not None:
         pose = fixed_pose(config, view)
         if config.window:
-            focal = size * config.distance / config.window
-            return replace(pose, focal=focal, principal=np.full(2, 0.5 * size - 0.5))
+            return _look_at_window(pose, size, config.distance / config.window)
         far = float(pose.to_camera(points)[..., 2].mean())
         share, slack = _draw_window(rng, config)
         return _cut_window(pose, size, height / (far * share), points, radii, slack)
@@ -157,15 +160,19 @@ def random_camera(
     across = 2 * np.tan(np.deg2rad(rng.uniform(*config.fov)) / 2)  # of the view at one metre
     distance = height / (across * rng.uniform(*config.person_in_view))
     share, slack = _draw_window(rng, config)
-    middle = points.reshape(-1, 3)
-    middle = 0.5 * (middle.min(axis=0) + middle.max(axis=0))
-    nearest = np.sqrt(((points - middle) ** 2).sum(-1)).max() + radii.max()
-    distance = max(distance, nearest + 0.3)
+    if middle is not None:
+        aim = middle
+    else:
+        aim = 0.5 * (points.min(axis=(0, 1)) + points.max(axis=(0, 1)))
+        nearest = np.sqrt(((points - aim) ** 2).sum(-1)).max() + radii.max()
+        distance = max(distance, nearest + 0.3)
     # Stay at least a hand above the ground.
-    pitch = max(pitch, float(np.rad2deg(np.arcsin(np.clip((0.1 - middle[1]) / distance, -1, 0)))))
+    pitch = max(pitch, float(np.rad2deg(np.arcsin(np.clip((0.1 - aim[1]) / distance, -1, 0)))))
     rotation = _look(yaw, pitch, roll)
-    centre = middle - distance * rotation[2]
+    centre = aim - distance * rotation[2]
     unit = Camera(rotation, centre, 1.0, np.zeros(2), yaw)
+    if config.window:
+        return _look_at_window(unit, size, distance / config.window)
     return _cut_window(unit, size, height / (distance * share), points, radii, slack)
 
 
@@ -183,6 +190,11 @@ def _draw_window(rng: np.random.Generator, config: CameraConfig) -> tuple[float,
     """The person's share of the window, and the share (2,) of its slack left of and above them."""
     share = rng.uniform(*config.person_in_window)
     return share, 0.5 + 0.5 * config.shift * rng.uniform(-1, 1, 2)
+
+
+def _look_at_window(unit: Camera, size: int, away: float) -> Camera:
+    """A camera of focal length 1 with a window about its axis, ``away`` of its own sides away."""
+    return replace(unit, focal=float(size * away), principal=np.full(2, 0.5 * size - 0.5))
 
 
 def _cut_window(

@@ -99,13 +99,11 @@ class SyntheticConfig:
         check_range("shift", camera.shift, 0, 1)
         check_range("elevation", camera.elevation, -25, 90)
         check_range("eye", camera.eye, 0.1, 100)
+        check_range("window", camera.window, 0, 10)
         for direction in camera.directions:
             check_range("directions", direction, -360, 360)
         if camera.directions:  # nobody walks into a camera
             check_range("distance", camera.distance, 1.5 + self.travel / 2, 1000)
-            check_range("window", camera.window, 0, 2 * camera.distance)
-        elif camera.window:
-            raise UserError("synthetic people: window: only fixed cameras film the same place")
         elif self.synchronised:
             raise UserError("synthetic people: synchronised cameras need directions")
 

@@ -35,12 +35,14 @@ from fastpose.data.synthetic.wardrobe import random_baby_clothes, random_outfit
 from fastpose.skeletons import Skeleton
 
 ACTOR_STREAM, CLIP_STREAM, POSE_STREAM, SCENE_STREAM, VIEW_STREAM, PICTURE_STREAM = range(6)
+PLACE_STREAM = 6
 _BLOCK = 64 * 64**2  # pixels of the frames rendered together
 _DRESS = {
     "plain": random_appearance,
     "textured": random_outfit,
     "infant": random_baby_clothes,
 }
+_TURN, _SHIFT = 12.0, 0.06  # degrees and metres that infants are put down off the cot's middle
 _FEET = [JOINT[f"{side}_{name}"] for side in "lr" for name in ("ankle", "toe")]
 
 
@@ -179,6 +181,10 @@ class SyntheticPeople:
         motion = self._motion.draw(rng, body, frames=count, fps=self.fps, travel=config.travel)
         if config.heading:
             motion = _turned(motion, rng.uniform(-config.heading, config.heading))
+        shared = bool(config.camera.window) and not config.camera.directions
+        if shared and motion.lying:  # put down anew before each clip
+            motion = _turned(motion, rng.normal(0, _TURN))
+            motion = _shifted(motion, rng.uniform(-_SHIFT, _SHIFT, 2))
         parts = place_parts(motion, body.girth, look.hair)
         boxes = None
         if config.furniture:
@@ -190,6 +196,11 @@ class SyntheticPeople:
             view = index % directions if config.synchronised else int(rng.integers(directions))
         if config.synchronised:  # what differs between the views of one motion
             rng = stream(self.seed, VIEW_STREAM, index)
+        middle = None
+        if shared:  # all clips of a person have one camera, place and light
+            rng, own = stream(self.seed, PLACE_STREAM, actor), rng
+            up = [0.0, 0.0, -0.12] if motion.lying else [0.0, 0.5, 0.0]  # from the pelvis or ground
+            middle = motion.height * np.array(up)
         camera = random_camera(
             rng,
             config.camera,
@@ -198,12 +209,15 @@ class SyntheticPeople:
             points=np.concatenate(parts.ends(), axis=1),
             radii=np.tile(parts.reach(), 2),
             view=view,
+            middle=middle,
         )
         if self.backgrounds is None:
             room = self._room(rng, camera, motion, look)
         else:
             room = self.backgrounds.room(stream(self.seed, PICTURE_STREAM, index), size)
         light, ambient = _random_light(rng, camera)
+        if shared:
+            rng = own
         if self._interior is not None:
             light = self._interior.light
         before = None
@@ -284,6 +298,8 @@ class SyntheticPeople:
         if self.config.scene == "cot":
             return random_cot(rng, camera, self.size, difficulty)
         middle = motion.positions[:, JOINT["pelvis"]].mean(axis=0)
+        if self.config.camera.window:
+            middle = np.array([0.0, 0.5 * motion.height, 0.0])
         return random_room(
             rng, camera, self.size, middle=middle, avoid=look.colors, difficulty=difficulty
         )
@@ -310,6 +326,12 @@ def _turned(motion: BodyMotion, degrees: float) -> BodyMotion:
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     return replace(motion, positions=motion.positions @ turn.T, face=motion.face @ turn.T)
+
+
+def _shifted(motion: BodyMotion, away: np.ndarray) -> BodyMotion:
+    """The motion moved by (2,) metres along the world's x and z axes."""
+    x, z = away
+    return replace(motion, positions=motion.positions + np.array([x, 0.0, z]))
 
 
 def _random_light(rng: np.random.Generator, camera: Camera) -> tuple[np.ndarray, float]:

@@ -36,7 +36,7 @@ from fastpose.errors import UserError
         ({"camera": CameraConfig(directions=(0.0,), eye=0.0)}, "eye"),
         ({"camera": CameraConfig(directions=(0.0,), window=-1.0)}, "window"),
         ({"camera": CameraConfig(directions=(0.0,), window=float("nan"))}, "window"),
-        ({"camera": CameraConfig(window=2.5)}, "window: only fixed cameras"),
+        ({"camera": CameraConfig(window=25.0)}, "window"),
         ({"synchronised": True}, "directions"),
         ({"body": "infnat"}, "did you mean 'infant'"),
         ({"scene": "beach"}, "scene"),
