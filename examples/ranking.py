@@ -14,19 +14,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
-import subprocess
-import sys
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+from runs import described, finished, verb, write_mean_pose
 
-from fastpose import cli, environment
 from fastpose.data.clips import ClipStore, split_by_actor
-from fastpose.data.pose_prior import PosePrior
 from fastpose.training.run_config import RunConfig
 
 PROTOCOL = "human36m-like"
@@ -44,50 +37,6 @@ VIEWS = (
 )
 KEYPOINT_GAN, MEAN_POSE = "keypointgan", "mean pose of the prior"
 RECIPES = {"supervised": "supervised", KEYPOINT_GAN: "keypointgan-demo"}
-COMMANDS: list[str] = []
-
-
-def verb(*arguments: str, done: bool = False) -> None:
-    """Keep one verb of the command line, and run it unless it is done; stop where it fails."""
-    COMMANDS.append(f"fastpose {' '.join(arguments)}")
-    if done:
-        return
-    print(f"\n== {COMMANDS[-1]}", flush=True)
-    code = cli.main(list(arguments))
-    if code:
-        sys.exit(code)
-
-
-def write_mean_pose(prior: PosePrior, test: Path, path: Path) -> None:
-    """The mean of the prior's poses as everybody's prediction, beside the labels."""
-    store = ClipStore.open(test)
-    assert store.skeleton is not None
-    count = store.frames_total
-    mean = (prior.mean_pose() + 1.0) * (0.5 * (store.size - 1))
-    np.savez(
-        path,
-        predicted=np.broadcast_to(mean, (count, *mean.shape)),
-        predicted_names=np.array(prior.skeleton.joints),
-        truth=np.concatenate([np.asarray(clip.keypoints) for clip in store.clips]),
-        visible=np.concatenate([np.asarray(clip.visible) for clip in store.clips]),
-        joint_names=np.array(store.skeleton.joints),
-        activity=np.array([str(clip.activity) for clip in store.clips for _ in range(len(clip))]),
-        side=np.float64(store.size),
-    )
-
-
-def commit() -> str | None:
-    """Of the code that ran, with a + where files of it were changed; None outside of git."""
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()
 
 
 def make_data(out: Path, options: argparse.Namespace) -> None:
@@ -118,13 +67,6 @@ def train(out: Path, options: argparse.Namespace) -> None:
             "train", recipe, "--data", str(out / "train"), *poses, "--out", str(out / method),
             "--resume", *threads, "--set", *sets, done=finished(out / method),
         )  # fmt: skip
-
-
-def finished(run: Path) -> bool:
-    """Whether all steps of ``run`` are done."""
-    path = run / "summary.json"
-    summary = json.loads(path.read_text()) if path.is_file() else {"step": 0, "total_steps": 1}
-    return summary["step"] == summary["total_steps"]
 
 
 def score(out: Path) -> dict[str, dict[str, Any]]:
@@ -164,26 +106,12 @@ def report(out: Path, scores: dict[str, dict[str, Any]]) -> None:
         for kind in ("percent", "forgiven_percent")
     }
     best_constant = scores[MEAN_POSE]["ours"][constant]["all"]
-    here = environment.collect()
-    parts = {name: ClipStore.open(out / name) for name in ("train", "test")}
     figures = {
         "what": "mean joint distance in percent of the picture's side, synthetic people, 64x64",
         "methods": rows,
         "mean_of_the_test_labels_percent": best_constant,
         "ranked_as_expected": falls,
-        "clips": {
-            name: {
-                "clips": len(store.clips),
-                "frames": store.frames_total,
-                "actors": sorted({str(clip.actor) for clip in store.clips}),
-            }
-            for name, store in parts.items()
-        },
-        "commands": COMMANDS,
-        "commit": commit(),
-        "date": date.today().isoformat(),
-        "machine": {"cpu": here["devices"]["cpu"], "load": round(os.getloadavg()[0], 1)},
-        "versions": {"python": here["python"], "torch": torch.__version__},
+        **described(out),
     }
     (out / "ranking.json").write_text(json.dumps(figures, indent=1) + "\n")
     print("\n| method | error (%) | sides forgiven (%) | joints within 5 % |")
