@@ -11,7 +11,7 @@ from fastpose.errors import UserError
 
 
 class ScenePairs:
-    """Draws two frames of all the clips that share actor, camera and window.
+    """Draws two frames of all the clips that share actor (or recording), camera and window.
 
     As the shape templates train (Schmidtke et al., CVPR 2021, on Human3.6M cut on a raster): the
     background is one, while time, even activity, may differ.
@@ -37,7 +37,9 @@ class ScenePairs:
                     f"{store.path}: clip '{clip.name}' does not say where it was cut, so that no "
                     "background can be told; prepare the folder again"
                 )
-            groups.setdefault((clip.actor, clip.view, clip.window), []).append(i)
+            # Of a stranger only the recording itself is known to show the same person.
+            who = clip.actor or f"of {clip.source or clip.name}"
+            groups.setdefault((who, clip.view, clip.window), []).append(i)
         lengths = {key: sum(len(store.clips[i]) for i in group) for key, group in groups.items()}
         self.scenes = [tuple(group) for key, group in groups.items() if lengths[key] >= 2]
         self.unusable = tuple(

@@ -58,6 +58,15 @@ def test_exactly_the_frames_of_a_scene_are_paired(tmp_path: Path) -> None:
     assert max(ours) < 1.4 * min(ours)
 
 
+def test_recordings_of_strangers_are_never_paired(tmp_path: Path) -> None:
+    with ClipWriter(tmp_path / "clips", 4) as writer:
+        for source in ("a.mp4", "b.mp4", "a.mp4", None, None):
+            frames = np.zeros((2, 4, 4, 3), np.uint8)
+            writer.add("clip", frames, fps=1.0, source=source, window=HERE)
+    pairs = ScenePairs(ClipStore.open(tmp_path / "clips"))
+    assert pairs.scenes == [(0, 2), (1,), (3,), (4,)]
+
+
 def test_scenes_equally_often(tmp_path: Path) -> None:
     clips = store(tmp_path, (40, "a", "1", HERE), (2, "b", "1", HERE))
     drawn = draw(ScenePairs(clips, by_frames=False), 2000)
