@@ -70,6 +70,7 @@ struct Plain {
   friend FASTPOSE_INLINE Plain operator*(Plain a, Plain b) { return a.v * b.v; }
   // Bit l of the result is set where the relation holds in lane l.
   friend FASTPOSE_INLINE uint32_t less(Plain a, Plain b) { return a.v < b.v; }
+  friend FASTPOSE_INLINE uint32_t equal(Plain a, Plain b) { return a.v == b.v; }
   friend FASTPOSE_INLINE Plain minimum(Plain a, Plain b) { return a.v < b.v ? a : b; }
   friend FASTPOSE_INLINE Plain maximum(Plain a, Plain b) { return a.v > b.v ? a : b; }
 #if defined(__FMA__)
@@ -133,6 +134,9 @@ struct Floats {
   friend FASTPOSE_INLINE Floats operator*(Floats a, Floats b) { return _mm512_mul_ps(a.v, b.v); }
   friend FASTPOSE_INLINE uint32_t less(Floats a, Floats b) {
     return _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ);
+  }
+  friend FASTPOSE_INLINE uint32_t equal(Floats a, Floats b) {
+    return _mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ);
   }
   friend FASTPOSE_INLINE Floats minimum(Floats a, Floats b) { return _mm512_min_ps(a.v, b.v); }
   friend FASTPOSE_INLINE Floats maximum(Floats a, Floats b) { return _mm512_max_ps(a.v, b.v); }
@@ -213,6 +217,9 @@ struct Floats {
   friend FASTPOSE_INLINE Floats operator*(Floats a, Floats b) { return _mm256_mul_ps(a.v, b.v); }
   friend FASTPOSE_INLINE uint32_t less(Floats a, Floats b) {
     return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)));
+  }
+  friend FASTPOSE_INLINE uint32_t equal(Floats a, Floats b) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)));
   }
   friend FASTPOSE_INLINE Floats minimum(Floats a, Floats b) { return _mm256_min_ps(a.v, b.v); }
   friend FASTPOSE_INLINE Floats maximum(Floats a, Floats b) { return _mm256_max_ps(a.v, b.v); }

@@ -144,6 +144,9 @@ FASTPOSE_INLINE void sum_of_tile(const LimbTable<typename V::scalar>& limbs, con
     best[r] = pixel_weight<kProfile>(grad[r], best[r], scale, eps);
   }
   for (int i = 0; i < count; ++i) {
+    uint32_t wins = 0;  // the lists are not tight: one limb in four wins no pixel
+    for (int r = 0; r < kTileRows; ++r) wins |= equal(winner[r], V(T(i)));
+    if (!wins) continue;
     const Ruler<kWide, V> ruler(limbs, list[i], pixel_x, y);
     LimbSums<V> total = none;
     for (int r = 0; r < kTileRows; ++r) {
