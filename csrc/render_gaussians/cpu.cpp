@@ -17,12 +17,9 @@ namespace {
 template <int kMost>
 constexpr int kRows = kMost == 1 ? kBandRows : 4;
 static_assert(kTableRows<kMostTogether> % kRows<kMostTogether> == 0);
-// Vectors side by side whose sums fit into registers.
-#if defined(__AVX512F__)
-constexpr int kMostVectors = 8;
-#else
-constexpr int kMostVectors = 4;
-#endif
+// Vectors that are worked on side by side, row after row: those of a whole row of a table where
+// there are vectors, because pixels are best gone through in the order in which they lie.
+constexpr int kMostVectors = kColumns / Floats::lanes < 16 ? kColumns / Floats::lanes : 16;
 
 // Where a task lies: some maps of one image, a band of rows.
 struct Place {
@@ -158,9 +155,8 @@ template <typename T, int kMost>
 FASTPOSE_INLINE void draw_group(Table<T, kMost>& table, int row, int rows, int columns, T* line,
                                 int64_t pitch) {
   using V = typename Own<T>::V;
-  fill(line, pitch, rows, 0, table.from, T(0));
-  fill(line, pitch, rows, table.to, columns, T(0));
-  for_strips<V>(table.from, table.to, [&]<int kVectors, bool kCut>(int first) {
+  if (table.empty) return fill(line, pitch, rows, 0, columns, T(0));
+  for_strips<V>(0, columns, [&]<int kVectors, bool kCut>(int first) {
     V bell[kVectors], slope[kVectors];
     for (int i = 0; i < kVectors; ++i) {
       bell[i] = V::load(table.bell0 + first + i * V::lanes);
@@ -282,16 +278,14 @@ FASTPOSE_INLINE void add_group(Table<T, kMost>& table, int row, int rows, bool i
   const auto ignore = [&]<bool kCut>(const T* from, int count) {
     nothing = multiply_add(get<kCut>(from, count), zero, nothing);
   };
-  for_vectors<V>(line, pitch, rows, 0, table.from, ignore);
-  for_vectors<V>(line, pitch, rows, table.to, columns, ignore);
+  if (table.empty) for_vectors<V>(line, pitch, rows, 0, columns, ignore);
   // Sums of w times 1, a, a^2; of w t times 1, a; of w t^2. Here a is that where b = near.
   V one = nothing, a = nothing, aa = nothing, t = nothing, at = nothing, tt = nothing;
   T(&column)[3][kColumns] = table.column;
-  for_strips<V, kMostVectors / 2>(table.from, table.to, [&]<int kVectors, bool kCut>(int first) {
-    V bell[kVectors], slope[kVectors], sum0[kVectors], sum1[kVectors], sum2[kVectors];
+  for_strips<V>(0, table.empty ? 0 : columns, [&]<int kVectors, bool kCut>(int first) {
+    V sum0[kVectors], sum1[kVectors], sum2[kVectors];
     for (int i = 0; i < kVectors; ++i) {
       const int here = first + i * V::lanes;
-      bell[i] = V::load(table.bell0 + here), slope[i] = V::load(table.bell1 + here);
       sum0[i] = is_first ? zero : V::load(column[0] + here);
       sum1[i] = is_first ? zero : V::load(column[1] + here);
       if (kShape) sum2[i] = is_first ? zero : V::load(column[2] + here);
@@ -301,17 +295,17 @@ FASTPOSE_INLINE void add_group(Table<T, kMost>& table, int row, int rows, bool i
       const V height0(table.height0[r]), height1(table.height1[r]), height2(table.height2[r]);
       for (int i = 0; i < kVectors; ++i) {
         const int here = first + i * V::lanes;
-        const V weight = get<kCut>(pixels + here, columns - here) * bell[i];
+        const V bell = V::load(table.bell0 + here);
+        const V weight = get<kCut>(pixels + here, columns - here) * bell;
         sum0[i] = multiply_add(weight, height0, sum0[i]);
         sum1[i] = multiply_add(weight, height1, sum1[i]);
         if (kShape) sum2[i] = multiply_add(weight, height2, sum2[i]);
-        bell[i] = multiply_add(bell[i], slope[i], bell[i]);
+        multiply_add(bell, V::load(table.bell1 + here), bell).store(table.bell0 + here);
       }
     }
     for (int i = 0; i < kVectors; ++i) {
       const int here = first + i * V::lanes;
       if (!is_last) {
-        bell[i].store(table.bell0 + here);
         sum0[i].store(column[0] + here), sum1[i].store(column[1] + here);
         if (kShape) sum2[i].store(column[2] + here);
         continue;

@@ -68,10 +68,10 @@ struct Table {
   // times bell0 too.
   alignas(64) T column[3][kColumns];
   // If not separable:
-  int group;     // rows of a group
-  T lean, p;     // what a falls by while b grows by 1, and from row to row
-  T near;        // of the group: where b is next to 0, between its first and last row
-  int from, to;  // of the group: columns outside of which the value is 0
+  int group;   // rows of a group
+  T lean, p;   // what a falls by while b grows by 1, and from row to row
+  T near;      // of the group: where b is next to 0, between its first and last row
+  bool empty;  // of the group: all values are 0
 
   void set(const Drawing& drawing, const Grid<T>& grid, int64_t image, int64_t k) {
     gaussian = make_gaussian(part_of<T>(drawing, image, k), T(drawing.jitter));
@@ -136,27 +136,10 @@ struct Table {
       height1[r] = height0[r] * t;
       height2[r] = height1[r] * t;
     }
-    // value >= 2^kLeastPower in some row: in it a^2 <= -kLeastPower - b^2. A column more on both
-    // sides for rounding.
-    const T room = T(-kLeastPower) - near * near;
-    from = 0, to = columns;
-    if (!(room > 0)) {
-      to = 0;
-    } else if (columns > 1) {
-      const T per_column = (columns - 1) / (a[columns - 1] - a[0]);
-      const T reach = square_root(room), growth = T(group - 1) * p, middle = shift - a[0];
-      const T left = middle - reach + minimum(growth, T(0));
-      const T right = middle + reach + maximum(growth, T(0));
-      const T first = left * per_column - 1, last = right * per_column + 2;
-      from = first >= T(columns) ? columns : first > 0 ? int(first) : 0;
-      to = last <= 0 ? 0 : last < T(columns) ? int(last) : columns;
-    }
-    // Whole vectors, but for one at the edge.
-    from = (from < to ? from : to) / V::lanes * V::lanes;
-    to = (to + V::lanes - 1) / V::lanes * V::lanes;
-    to = to < columns ? to : columns;
+    // value >= 2^kLeastPower somewhere: b^2 < -kLeastPower in some row.
+    empty = !(near * near < T(-kLeastPower));
     const V zero(T(0)), most(kMostRatio<T>), slope(2 * p);
-    for (int i = from; i < to; i += V::lanes) {
+    for (int i = 0; !empty && i < columns; i += V::lanes) {
       const V here = V::load(a + i) - V(shift);
       power_of_two(zero - here * here, kLift).store(bell0 + i);
       power_of_two_less_one(minimum(maximum(here * slope, zero - most), most)).store(bell1 + i);

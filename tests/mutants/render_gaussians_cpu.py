@@ -69,11 +69,11 @@ MUTANTS = (
         CPU,
     ),
     Mutant(
-        "gaussians-span-too-short",
-        "off by one: the last columns that are not 0 are left out",
+        "gaussians-rows-left-out",
+        "wrong bound: rows more than a deviation away are taken for 0",
         TABLE,
-        "last = right * per_column + 2;",
-        "last = right * per_column;",
+        "empty = !(near * near < T(-kLeastPower));",
+        "empty = !(near * near < T(0.5));",
         CPU,
     ),
     Mutant(
