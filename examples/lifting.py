@@ -3,10 +3,11 @@
     python examples/shape_templates.py --out shape-templates
     python examples/lifting.py --study shape-templates [--adults MOCAP ...] [--held-out MOCAP ...]
 
-The three stages of the published lifting (adults from motion capture, then the bodies of the
-training clips, then the joints that the detector finds there), and the first of them alone. Both
-are scored on clips of actors who were not trained on, with true and with detected 2D joints, and on
-held-out motion capture, next to a body of constant depth that is told the scale.
+The three stages of the published lifting, and the first of them alone: motion capture (without
+``--adults``: the poses of further synthetic actors that the study made), then the bodies of the
+training clips, then the joints that the detector finds there. Both are scored on clips of actors
+who were not trained on, with true and with detected 2D joints, and on held-out motion capture, next
+to a body of constant depth that is told the scale.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from runs import described, finished, verb
+from runs import COMMANDS, described, finished, verb
 
 STAGES = {"first stage": ("adults",), "three stages": ("adults", "target", "predicted")}
 DETECTORS = ("shape-templates", "KeypointGAN")
@@ -61,12 +62,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     for name in options.only:
+        COMMANDS.clear()
         study: Path = options.study / name
         rows = lift(study, options)
         path = options.study / f"{name}-lifting.json"
-        path.write_text(
-            json.dumps({"rows": rows, "unit": "mm", **described(study)}, indent=1) + "\n"
-        )
+        adults = [str(path) for path in options.adults] or "the poses of the study"
+        found = {"adults": adults, "rows": rows, "unit": "mm", **described(study)}
+        path.write_text(json.dumps(found, indent=1) + "\n")
         print(f"\n| {name}: trained | detector | 2D joints | method | MPJPE | N-MPJPE | P-MPJPE |")
         print("|---|---|---|---|---:|---:|---:|")
         for row in rows:

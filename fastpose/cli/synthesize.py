@@ -64,7 +64,8 @@ def run(
         travel: Metres within which people walk.
         window: Metres that fixed cameras film across the room's middle, the same in all clips, so
             that frames of other clips of a person share its background (pairs=scenes); 0: a window
-            around each motion, to which --height and --shift belong.
+            around each motion, to which --height and --shift belong. Not with --furniture or
+            --backgrounds, which differ from clip to clip.
         difficulty: 0 for plain rooms and bright clothes, 1 for busy rooms and noise.
         noise: Standard deviation of the sensor's noise, a share of white, in place of difficulty's.
         exposure: Motion blur: for what share of the time between two frames the shutter is open.

@@ -35,7 +35,7 @@ class ScenePairs:
             if clip.window is None:
                 raise UserError(
                     f"{store.path}: clip '{clip.name}' does not say where it was cut, so that no "
-                    "background can be told; prepare the folder again"
+                    "background can be told; prepare the folder again, or synthesize with --window"
                 )
             # Of a stranger only the recording itself is known to show the same person.
             who = clip.actor or f"of {clip.source or clip.name}"

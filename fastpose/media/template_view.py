@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,8 @@ def view_template(
     else:
         raise UserError(f"template: expected one name or file, or two files, got {len(names)}")
     if span is not None:
-        template = place_template(template, top=span[0], bottom=span[1])
+        name = Path(save).stem if save else template.name
+        template = replace(place_template(template, top=span[0], bottom=span[1]), name=name)
     write_image(out, draw_template(template))
     done = [
         f"{template.name}: {len(template.parts)} parts, {len(template.anchors)} anchors, "

@@ -111,7 +111,8 @@ class ShapeTemplatesConfig(ModelConfig):
                 )
         if self.regressor_variant == HEATMAPS and (self.pivot != "part" or self.two_step):
             raise UserError(
-                "model.regressor_variant: heatmaps need model.pivot=part and one step, not two"
+                "model.regressor_variant: heatmaps need model.pivot=part and one step; otherwise "
+                "set model.regressor_variant=released too"
             )
         if self.guard and self.warp != "analytic":
             raise UserError("model.guard: widens analytic Gaussians; sampled ones cannot be")
@@ -300,7 +301,10 @@ class TemplateDetector(nn.Module):
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """Maps (B, K, 2, 3) of each step, the last one final, of images (B, 3, S, S)."""
-        return self.motion(self.regressor(images))
+        numbers = self.regressor(images)
+        # Products of bfloat16 would be off by up to a pixel in 256.
+        with torch.autocast(images.device.type, enabled=False):
+            return self.motion(numbers)
 
     def move(self, maps: Tensor) -> Tensor:
         """Anchors, then landmarks (B, M + L, 2), normalised."""
@@ -313,11 +317,12 @@ class TemplateDetector(nn.Module):
         The confidence is how well the parts agree about where they meet: exp(-d^2 / (2 r^2)) of the
         root mean square distance d of the pairs of anchors at the joint, r 2 % of the side (ours).
         """
-        points = self.move(maps)
-        apart = points[:, self.pairs[:, 0]] - points[:, self.pairs[:, 1]]
-        squares = (apart**2).sum(dim=-1) / 4.0  # in sides
-        spread = squares @ self.agreement.t()
-        return self.joints @ points, torch.exp(spread / (-2.0 * _AGREE**2))
+        with torch.autocast(maps.device.type, enabled=False):
+            points = self.move(maps)
+            apart = points[:, self.pairs[:, 0]] - points[:, self.pairs[:, 1]]
+            squares = (apart**2).sum(dim=-1) / 4.0  # in sides
+            spread = squares @ self.agreement.t()
+            return self.joints @ points, torch.exp(spread / (-2.0 * _AGREE**2))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised points (B, J, 2) and confidence (B, J) of images in [-1, 1]."""

@@ -42,7 +42,9 @@ class PartMaps(nn.Module):
         if zero_head:
             nn.init.zeros_(self.encoder.head.weight)
         cells = image_size // 8
+        # The cells' middles, corner-aligned like all points.
         along = (torch.arange(cells, dtype=torch.float64) + 0.5) * (2.0 / cells) - 1.0
+        along *= image_size / (image_size - 1)
         y, x = torch.meshgrid(along, along, indexing="ij")
         grid = torch.stack([x, y], dim=-1).reshape(-1, 2)
         away = (grid - motion.origins[:, None].double()).square().sum(dim=-1)

@@ -10,6 +10,7 @@ import numpy as np
 from fastpose.errors import UserError, nearest
 from fastpose.templates import Part, Template
 
+_LEAST_SPAN = 0.05  # of the side that a placed template is high
 _ALONG = 0.35  # standard deviation of a bone's Gaussian, as a share of its length
 
 
@@ -87,21 +88,22 @@ def place_template(
 
     Args:
         template: what is moved and scaled.
-        top, bottom: where its highest and lowest joints come to lie, shares of the side.
+        top, bottom: where its highest and lowest joints come to lie, shares of the side in [0, 1].
         middle: where the middle between its outermost joints comes to lie.
 
     Raises:
-        UserError: it has no height, ``bottom`` is not below ``top``, or it leaves the canvas there.
+        UserError: it has no height, ``bottom`` is not below ``top``, or some of it leaves the
+            canvas there.
     """
     joints = template.joint_weights @ template.points
     low, high = joints.min(axis=0), joints.max(axis=0)
-    if not (bottom > top and high[1] > low[1]):
+    where = f"template '{template.name}', from {top:g} to {bottom:g} of the side"
+    if not (top >= 0.0 and top + _LEAST_SPAN <= bottom <= 1.0 and high[1] > low[1]):
         raise UserError(
-            f"template '{template.name}': cannot reach from {top:g} to {bottom:g} of the side; the "
-            "bottom lies below the top, and so must its joints"
+            f"{where}: the top is 0 or more, the bottom 1 or less, {_LEAST_SPAN:g} apart at least"
         )
     side = template.size
-    scale = (bottom - top) * side / (high[1] - low[1])
+    scale = float((bottom - top) * side / (high[1] - low[1]))
     to = np.array([middle * side, top * side]) - 0.5
     origin = np.array([(low[0] + high[0]) / 2.0, low[1]])
 
@@ -119,7 +121,10 @@ def place_template(
         )
         for part in template.parts
     )
-    return replace(template, parts=parts)
+    try:
+        return replace(template, parts=parts)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def hang_together(parts: tuple[Part, ...]) -> tuple[tuple[str, str], ...]:

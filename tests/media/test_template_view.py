@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ def test_viewing_writes_the_picture_and_a_copy(tmp_path: Path) -> None:
     assert np.asarray(read_image(out)).shape[1] > 1000
     assert load_template(copy) == load_template("infant")
     view_template(["infant"], str(out), span=(0.2, 0.6), save=str(copy))
-    assert load_template(copy) == place_template(load_template("infant"), top=0.2, bottom=0.6)
+    placed = place_template(load_template("infant"), top=0.2, bottom=0.6)
+    assert load_template(copy) == replace(placed, name="mine")
     with pytest.raises(UserError, match="got 3"):
         view_template(["a", "b", "c"], str(out))

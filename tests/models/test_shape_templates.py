@@ -175,6 +175,18 @@ def test_turning_about_the_parts_leaves_their_centres() -> None:
     assert torch.allclose(moved, centers, atol=1e-6)
 
 
+@pytest.mark.parametrize("options", [{}, {"pivot": "part", "transform": "rigid", "two_step": True}])
+def test_maps_and_points_are_not_rounded_to_bfloat16(options: dict[str, Any]) -> None:
+    model = build(**options)
+    numbers = torch.randn(2, model.detector.motion.outputs)
+    model.detector.regressor.forward = lambda images: numbers  # type: ignore[method-assign]
+    images = make_batch()["target"]
+    plain = model.detector(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = model.detector(images)
+    assert all(torch.equal(a, b) for a, b in zip(plain, mixed, strict=True))
+
+
 @pytest.mark.parametrize("two_step", [False, True])
 def test_rigid_parts_have_one_size(two_step: bool) -> None:
     model = build(pivot="part", transform="rigid", two_step=two_step)

@@ -50,8 +50,10 @@ def test_a_part_goes_where_its_heatmap_peaks_and_turns_as_the_field_there_says(
     maps.encoder = Fixed(found)
     (moved,) = motion(maps(torch.zeros(1, 3, 64, 64)))
     centres = (moved[0, :, :, :2] @ motion.origins[..., None])[..., 0] + moved[0, :, :, 2]
-    # As far from the template's part as the cell is from the heatmap's mean at rest.
-    expected = motion.origins + torch.tensor([3 / 8, -3 / 8]) - maps.rest
+    # As far from the template's part as the cell is from the heatmap's mean at rest; the middle of
+    # the sixth of eight cells of 8 pixels is at 43.5 of 0 to 63.
+    cell = torch.tensor([43.5, 19.5]) * 2.0 / 63.0 - 1.0
+    expected = motion.origins + cell - maps.rest
     assert torch.allclose(centres, expected, atol=1e-4)
     field = found[0, motion.maps : motion.maps * (1 + linear), 2, 5].view(motion.maps, linear)
     if transform == "affine":

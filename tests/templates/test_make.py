@@ -66,7 +66,8 @@ def test_a_placed_template_reaches_where_it_is_told(name: str) -> None:
 
 
 def test_where_a_template_cannot_be_placed() -> None:
-    with pytest.raises(UserError, match="the bottom lies below the top"):
-        place_template(load_template("adult"), top=0.8, bottom=0.2)
-    with pytest.raises(UserError, match="outside the canvas"):
-        place_template(load_template("adult"), top=0.3, bottom=1.2)
+    for span in ((0.8, 0.2), (0.3, 1.2), (-0.1, 0.5), (0.5, 0.51), (0.1, float("nan"))):
+        with pytest.raises(UserError, match="the bottom 1 or less"):
+            place_template(load_template("adult"), top=span[0], bottom=span[1])
+    with pytest.raises(UserError, match=r"from 0 to 1 of the side: .* outside the canvas"):
+        place_template(load_template("adult"), top=0.0, bottom=1.0)

@@ -27,6 +27,8 @@ from tests.training.small_run import make_clips, make_prior, quiet
 FOLDER = Path(__file__).parent / "golden_losses"
 # Steps of each stage; those that need more than clips and poses are left out.
 STEPS = {"pretrain": 10, "main": 40, "adults": 50, "target": 0, "predicted": 0}
+# Free affine maps that begin all over the place enlarge rounding a hundredfold in four steps.
+UNSTABLE = {"shape-templates-paper": 5}
 SMALLER = {
     "model.image_size": 64,
     "model.width": 2,
@@ -49,6 +51,11 @@ SMALLER = {
 BATCH, BATCH_OF_LAYERS_WITH_PIXELS = 4, 2
 
 
+def steps(name: str, stage: str) -> int:
+    """How many of a stage of the recipe ``name``."""
+    return min(STEPS[stage], UNSTABLE.get(name, STEPS[stage]))
+
+
 def small(name: str) -> Recipe:
     """The recipe ``name`` with everything that costs time reduced, and without files."""
     recipe = get_recipe(name)
@@ -64,7 +71,7 @@ def small(name: str) -> Recipe:
     if adversarial:
         pairs["skeleton"] = "body18"  # nor the labels that h36m32 needs
     for stage in recipe.stages:
-        pairs[f"stages.{stage.name}.steps"] = STEPS[stage.name]
+        pairs[f"stages.{stage.name}.steps"] = steps(name, stage.name)
         batch = BATCH_OF_LAYERS_WITH_PIXELS if adversarial else BATCH
         pairs[f"stages.{stage.name}.batch_size"] = batch
         if stage.name == "main":

@@ -6,7 +6,15 @@ import pytest
 
 from fastpose.recipes import RECIPES
 from tests.training.double import double_precision
-from tests.training.golden import FOLDER, STEPS, curves, golden, largest_difference
+from tests.training.golden import (
+    FOLDER,
+    STEPS,
+    UNSTABLE,
+    curves,
+    golden,
+    largest_difference,
+    steps,
+)
 
 TOLERANCE = 1e-6
 # In float32 rounding shows, and grows as the adversaries answer each other.
@@ -17,9 +25,10 @@ def test_every_recipe_has_its_losses_and_no_other() -> None:
     assert sorted(p.stem for p in FOLDER.iterdir()) == sorted(RECIPES)
     for name, recipe in RECIPES.items():
         stages = [stage for stage in recipe.stages if STEPS[stage.name]]
-        lengths = {phase.name: STEPS[stage.name] for stage in stages for phase in stage.phases}
+        lengths = {p.name: steps(name, stage.name) for stage in stages for p in stage.phases}
         assert {key.split("/")[0]: len(values) for key, values in golden(name).items()} == lengths
-        assert sum(STEPS[stage.name] for stage in stages) in (40, 50)
+        done = sum(steps(name, stage.name) for stage in stages)
+        assert done in (40, 50) or done == UNSTABLE[name]
 
 
 @pytest.mark.timeout(240)

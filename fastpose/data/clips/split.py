@@ -24,8 +24,8 @@ def split_by_actor(
     """Write clips of the last ``test_actors`` actors, by name, to ``test``, others to ``train``.
 
     Raises:
-        UserError: a clip does not say who is in it, there are no more actors than that, or a folder
-            exists and ``overwrite`` is not set.
+        UserError: a clip does not say who is in it, there are no more actors than that, a folder
+            exists and ``overwrite`` is not set, or it is the same as another one.
     """
     nameless = next((clip.name for clip in store.clips if clip.actor is None), None)
     if nameless is not None:
@@ -38,6 +38,12 @@ def split_by_actor(
         )
     held_out = set(actors[-test_actors:])
     paths = (Path(train), Path(test))
+    if len({path.resolve() for path in (*paths, store.path)}) < 3:
+        raise UserError(f"{train}, {test}: must be two folders, and neither the clips' own")
+    if not overwrite:
+        taken = next((path for path in paths if path.is_dir() and any(path.iterdir())), None)
+        if taken is not None:
+            raise UserError(f"{taken}: exists; choose another folder")
     for path, name in zip(paths, ("train", "test"), strict=True):
         with ClipWriter(
             path, store.size, skeleton=store.skeleton, info=store.info, overwrite=overwrite

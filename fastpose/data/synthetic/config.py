@@ -10,6 +10,7 @@ from fastpose.data.synthetic.motion import check_activities
 from fastpose.errors import UserError, nearest
 
 WARDROBES = ("plain", "textured", "infant")
+_LEAST_WINDOW = 0.3
 SCENES = ("wall", "room", "cot")
 
 
@@ -100,6 +101,16 @@ class SyntheticConfig:
         check_range("elevation", camera.elevation, -25, 90)
         check_range("eye", camera.eye, 0.1, 100)
         check_range("window", camera.window, 0, 10)
+        if camera.window and camera.window < _LEAST_WINDOW:
+            raise UserError(
+                f"synthetic people: window must be 0 or at least {_LEAST_WINDOW:g} metres, not "
+                f"{camera.window:g}: nobody would be seen in it"
+            )
+        if camera.window and self.furniture:
+            raise UserError(
+                "synthetic people: window is for clips that share their background; furniture "
+                "stands elsewhere in every clip: leave one of them out"
+            )
         for direction in camera.directions:
             check_range("directions", direction, -360, 360)
         if camera.directions:  # nobody walks into a camera

@@ -32,6 +32,7 @@ from fastpose.data.synthetic.pictures import Backgrounds
 from fastpose.data.synthetic.render import cast, hide_behind
 from fastpose.data.synthetic.scenes import random_cot, random_interior, view_interior
 from fastpose.data.synthetic.wardrobe import random_baby_clothes, random_outfit
+from fastpose.errors import UserError
 from fastpose.skeletons import Skeleton
 
 ACTOR_STREAM, CLIP_STREAM, POSE_STREAM, SCENE_STREAM, VIEW_STREAM, PICTURE_STREAM = range(6)
@@ -156,6 +157,11 @@ class SyntheticPeople:
         self.config = config or SyntheticConfig()
         self._motion = motion or GeneratedMotion(self.config.activities)
         self.backgrounds, self.backend = backgrounds, backend
+        if backgrounds is not None and self.config.camera.window:
+            raise UserError(
+                "synthetic people: window is for clips that share their background; pictures "
+                "behind people differ from clip to clip: leave one of them out"
+            )
         self._interior = None
         if self.config.scene == "room" and backgrounds is None:
             camera = self.config.camera

@@ -43,6 +43,13 @@ def test_refusals(tmp_path: Path) -> None:
     for count in (0, 2, -1):
         with pytest.raises(UserError, match="has 2 actors"):
             split_by_actor(store, tmp_path / "a", tmp_path / "b", test_actors=count)
+    for paths in (("a", "a"), ("people", "b"), ("a", "people")):
+        with pytest.raises(UserError, match="two folders"):
+            split_by_actor(store, *(tmp_path / p for p in paths), test_actors=1, overwrite=True)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "file").touch()
+    with pytest.raises(UserError, match="b: exists"):
+        split_by_actor(store, tmp_path / "a", tmp_path / "b", test_actors=1)
     with ClipWriter(tmp_path / "nameless", 32) as writer:
         writer.add("one", np.zeros((2, 32, 32, 3), np.uint8), fps=5.0)
     nameless = ClipStore.open(tmp_path / "nameless")

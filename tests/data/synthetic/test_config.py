@@ -37,6 +37,8 @@ from fastpose.errors import UserError
         ({"camera": CameraConfig(directions=(0.0,), window=-1.0)}, "window"),
         ({"camera": CameraConfig(directions=(0.0,), window=float("nan"))}, "window"),
         ({"camera": CameraConfig(window=25.0)}, "window"),
+        ({"camera": CameraConfig(window=0.1)}, "window must be 0 or at least 0.3"),
+        ({"camera": CameraConfig(window=2.5), "furniture": 2}, "furniture stands elsewhere"),
         ({"synchronised": True}, "directions"),
         ({"body": "infnat"}, "did you mean 'infant'"),
         ({"scene": "beach"}, "scene"),

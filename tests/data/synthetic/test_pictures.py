@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastpose.data.synthetic import Backgrounds, SyntheticConfig, SyntheticPeople
+from fastpose.data.synthetic import Backgrounds, CameraConfig, SyntheticConfig, SyntheticPeople
 from fastpose.errors import UserError
 from fastpose.media.images import write_image
 
@@ -110,3 +110,9 @@ def test_a_picture_that_does_not_decode_is_named(folder: Path) -> None:
     (folder / "a.png").write_bytes(whole[: len(whole) // 2])  # its header is there
     with pytest.raises(UserError, match=r"a\.png: the picture is damaged"):
         people(folder).clip(0)
+
+
+def test_a_shared_background_is_not_a_picture_of_each_clip(folder: Path) -> None:
+    config = SyntheticConfig(camera=CameraConfig(window=2.5))
+    with pytest.raises(UserError, match="pictures behind people differ"):
+        SyntheticPeople(SIZE, 2, config=config, backgrounds=Backgrounds(folder))
