@@ -120,7 +120,7 @@ class VideoReader:
         count, end_time, reason = 0, 0.0, ""
         tally = _Tally()
         # Decoder threads run ahead and swallow frames before a damage: after one, a second pass
-        # on a single thread fetches those, and ends at the same place on every machine.
+        # on a single thread fetches those, and ends at about the same place on every machine.
         for threads in dict.fromkeys((self._threads, 1)):
             tally, reason = _Tally(), ""
             try:
