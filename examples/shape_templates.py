@@ -181,11 +181,12 @@ def study(name: str, options: argparse.Namespace) -> dict[str, Any]:
         found = score(folder, kind, out, ["--data", str(out / "test")])
         summary = json.loads((out / folder / "summary.json").read_text())
         rows[row] = figures(found) | {k: summary[k] for k in ("step", "cpu_seconds")}
-        rows[LABELS] = {"percent": found["ours"][LABELS.replace(" test", "")]["all"]}
     prior = RunConfig.load(out / KEYPOINT_GAN).open_prior(out / KEYPOINT_GAN)
     assert prior is not None  # KeypointGAN cannot be trained without
     write_mean_pose(prior, out / "test", out / "prior.npz")
-    rows[PRIOR] = figures(score("prior.npz", kind, out, []))
+    found = score("prior.npz", kind, out, [])
+    rows[PRIOR] = figures(found)
+    rows[LABELS] = {"percent": found["ours"][LABELS.replace(" test", "")]["all"]}
     # What diverged is farther off than anything.
     ablation = [rows[row]["percent"] or float("inf") for row in ABLATION]
     order = [LABELS, PRIOR, *reversed(ABLATION), KEYPOINT_GAN, TEMPLATES]

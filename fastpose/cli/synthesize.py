@@ -62,10 +62,10 @@ def run(
             smaller where their motion would not fit.
         shift: How far people may be off the picture's middle, 0 to 1.
         travel: Metres within which people walk.
-        window: Metres that fixed cameras film across the room's middle, the same in all clips, so
-            that frames of other clips of a person share its background (pairs=scenes); 0: a window
-            around each motion, to which --height and --shift belong. Not with --furniture or
-            --backgrounds, which differ from clip to clip.
+        window: Metres that a camera films at the place where people are, the same in all clips of a
+            person, which then share their background (pairs=scenes); 0: a window around each
+            motion, to which --height and --shift belong. Not with --furniture or --backgrounds,
+            which differ from clip to clip.
         difficulty: 0 for plain rooms and bright clothes, 1 for busy rooms and noise.
         noise: Standard deviation of the sensor's noise, a share of white, in place of difficulty's.
         exposure: Motion blur: for what share of the time between two frames the shutter is open.

@@ -40,14 +40,13 @@ def split_by_actor(
     paths = (Path(train), Path(test))
     if len({path.resolve() for path in (*paths, store.path)}) < 3:
         raise UserError(f"{train}, {test}: must be two folders, and neither the clips' own")
-    if not overwrite:
-        taken = next((path for path in paths if path.is_dir() and any(path.iterdir())), None)
-        if taken is not None:
-            raise UserError(f"{taken}: exists; choose another folder")
-    for path, name in zip(paths, ("train", "test"), strict=True):
-        with ClipWriter(
-            path, store.size, skeleton=store.skeleton, info=store.info, overwrite=overwrite
-        ) as writer:
+    # Both at first: whichever folder must not be written refuses before the other is.
+    writers = [
+        ClipWriter(path, store.size, skeleton=store.skeleton, info=store.info, overwrite=overwrite)
+        for path in paths
+    ]
+    for writer, name in zip(writers, ("train", "test"), strict=True):
+        with writer:
             for clip in store.clips:
                 if (clip.actor in held_out) == (name == "test"):
                     kept = {key: getattr(clip, key) for key in _KEPT}

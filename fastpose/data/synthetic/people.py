@@ -218,7 +218,7 @@ class SyntheticPeople:
             middle=middle,
         )
         if self.backgrounds is None:
-            room = self._room(rng, camera, motion, look)
+            room = self._room(rng, camera, motion, look, middle)
         else:
             room = self.backgrounds.room(stream(self.seed, PICTURE_STREAM, index), size)
         light, ambient = _random_light(rng, camera)
@@ -295,19 +295,24 @@ class SyntheticPeople:
         )
 
     def _room(
-        self, rng: np.random.Generator, camera: Camera, motion: BodyMotion, look: Appearance
+        self,
+        rng: np.random.Generator,
+        camera: Camera,
+        motion: BodyMotion,
+        look: Appearance,
+        middle: np.ndarray | None,
     ) -> Room:
-        """The clip's background, as the configuration's scene has it."""
+        """The clip's background, as the configuration's scene has it, about ``middle`` or else
+        the person."""
         difficulty = self.config.difficulty
         if self._interior is not None:
             return view_interior(self._interior, camera, self.size)
         if self.config.scene == "cot":
             return random_cot(rng, camera, self.size, difficulty)
-        middle = motion.positions[:, JOINT["pelvis"]].mean(axis=0)
-        if self.config.camera.window:
-            middle = np.array([0.0, 0.5 * motion.height, 0.0])
+        person = motion.positions[:, JOINT["pelvis"]].mean(axis=0)
+        about = person if middle is None else middle
         return random_room(
-            rng, camera, self.size, middle=middle, avoid=look.colors, difficulty=difficulty
+            rng, camera, self.size, middle=about, avoid=look.colors, difficulty=difficulty
         )
 
     def render_clips(self, indices: Iterable[int], threads: int = 1) -> Iterator[SyntheticClip]:
