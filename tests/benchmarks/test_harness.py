@@ -59,6 +59,20 @@ def test_a_fast_contender_is_called_often_enough(monkeypatch):
     assert row.summary()["calls_per_round"] == 20
 
 
+def test_what_others_left_behind_is_nobodys_cost(monkeypatch):
+    """The first call after another contender is slow, as in a cold cache."""
+    clock, cold = [0.0], [True]
+
+    def run():
+        clock[0] += 1.0 if cold[0] else 1e-3
+        cold[0] = False
+
+    monkeypatch.setattr(harness.time, "perf_counter", lambda: clock[0])
+    row = Contender("slow", run, before=lambda: cold.__setitem__(0, True))
+    row.measure()
+    assert row.wall == [pytest.approx(1e-3)]
+
+
 def test_ratio_is_taken_in_pairs():
     slow, fast = Contender("slow", print), Contender("fast", print)
     fast.wall = [1.0, 2.0, 4.0, 8.0] * 10  # the machine's speed changes, the ratio does not
