@@ -34,6 +34,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 NAMESPACE = "fastpose"
 BACKENDS = ("reference", "cpu", "cuda", "triton")
@@ -223,21 +224,32 @@ _below_autograd = torch._C._AutoDispatchBelowAutograd
 @cache
 def _entry(name: str) -> Callable[[tuple[Any, ...]], Any]:
     """The operator from its arguments: with autograd where one of them requires grad."""
-    run_forward = OPERATORS[name].overload("forward")
+    run_forward, wants_gradients = OPERATORS[name].overload("forward"), _wants_gradients(name)
+
+    def call(args: tuple[Any, ...]) -> Any:
+        if wants_gradients(args):
+            return _run_function(name, None)(args)
+        with _below_autograd():
+            return run_forward(*args)
+
+    return call
+
+
+def _wants_gradients(name: str) -> Callable[[tuple[Any, ...]], bool]:
+    """Whether autograd has to know of a call with these arguments of the forward."""
     schema = torch._C.parse_schema(name + OPERATORS[name].forward.schema)
     tensors = [i for i, a in enumerate(schema.arguments) if "Tensor" in str(a.type)]
 
-    def call(args: tuple[Any, ...]) -> Any:
+    def check(args: tuple[Any, ...]) -> bool:
         if torch.is_grad_enabled():
             for i in tensors:
                 a = args[i]
                 for t in a if type(a) is list else (a,):
                     if t is not None and t.requires_grad:
-                        return _run_function(name, None)(args)
-        with _below_autograd():
-            return run_forward(*args)
+                        return True
+        return False
 
-    return call
+    return check
 
 
 @cache
@@ -308,7 +320,17 @@ def _write_function(name: str, backend: str | None) -> Callable[[Tensor, tuple[A
     members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
     function = type(f"{name}_into_{backend or 'owner'}", (torch.autograd.Function,), members)
     apply, pick_targets = apply_of(function), _picks(wiring.targets)
-    return lambda out, args: apply(out, args, *pick_targets(args))
+    wants_gradients, pick_taken = _wants_gradients(name), _picks(taken)
+
+    def call(out: Tensor, args: tuple[Any, ...]) -> Tensor:
+        if wants_gradients(args) or out.requires_grad:
+            return apply(out, args, *pick_targets(args))
+        with _below_autograd():
+            write(*pick_taken(args), out)
+        increment_version(out)  # autograd must know: `out` may have been saved for a backward
+        return out
+
+    return call
 
 
 def apply_of(function: Any) -> Callable[..., Any]:

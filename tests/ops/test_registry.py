@@ -326,6 +326,21 @@ def test_writes_without_a_gradient(writer):
     assert out.tolist() == [[9, 9]] and not out.requires_grad
 
 
+def test_autograd_notices_that_a_saved_tensor_was_overwritten(writer):
+    x = torch.tensor([3.0], requires_grad=True)
+    out = torch.zeros(1, 2)
+    product = x * out
+    writer.write(out[:, :1], torch.ones(1), 1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        product.sum().backward()
+
+
+def test_writes_in_inference_mode(writer):
+    with torch.inference_mode():
+        out = writer.write(torch.zeros(1, 2), torch.tensor([3.0]), 2)
+    assert out.tolist() == [[9, 9]]
+
+
 def test_the_part_that_is_written_may_come_from_nothing_that_requires_a_gradient(writer):
     x = torch.tensor([3.0], requires_grad=True)
     out = torch.zeros(1, 2)
