@@ -5,6 +5,7 @@
 #include "common/planes.h"
 #include "common/simd.h"
 #include "render_skeleton/cull.h"
+#include "render_skeleton/limbs.h"
 #include "render_skeleton/math.h"
 
 namespace fastpose::FASTPOSE_ISA {
@@ -35,16 +36,12 @@ FASTPOSE_INLINE void for_tiles(const Drawing& drawing, const Grid& grid, int ban
 // --- forward -------------------------------------------------------------------------------------
 
 template <bool kWide, typename V>
-FASTPOSE_INLINE void smallest_squares(const LimbTable<typename V::scalar>& limbs,
-                                      const int16_t* list, int count, V pixel_x,
-                                      const typename V::scalar* y, V (&best)[kTileRows]) {
-  const Ruler<kWide, V> first(limbs, list[0], pixel_x, y);
-  for (int r = 0; r < kTileRows; ++r) best[r] = squared_distance(first.at(r));
-  for (int i = 1; i < count; ++i) {
-    const Ruler<kWide, V> ruler(limbs, list[i], pixel_x, y);
-    for (int r = 0; r < kTileRows; ++r) {
-      best[r] = minimum(squared_distance(ruler.at(r)), best[r]);
-    }
+FASTPOSE_INLINE void smallest_squares(const LimbTable<typename V::scalar>& limbs, const Entry* list,
+                                      int count, V pixel_x, int row, V (&best)[kTileRows]) {
+  for (int r = 0; r < kTileRows; ++r) best[r] = V(typename V::scalar(INFINITY));
+  for (int i = 0; i < count; ++i) {
+    for_squares<kWide>(limbs, list[i], pixel_x, row,
+                       [&](int r, V squared) { best[r] = minimum_positive(squared, best[r]); });
   }
 }
 
@@ -56,13 +53,13 @@ void draw(const Drawing& drawing, const Grid& grid, const Image& output, int64_t
   constexpr T kLog2E = T(1.4426950408889634074);
   const V scale(T(-drawing.sharpness) * kLog2E), eps(T(drawing.eps));
   const T* x = static_cast<const T*>(grid.x);
-  const T* y = static_cast<const T*>(grid.y);
   LimbTable<T> limbs;
   int64_t image = -1;
   for (int64_t task = first; task < last; ++task) {
     const int64_t b = task / bands(drawing);
     if (b != image) limbs.set(drawing, image = b);
     const int band = static_cast<int>(task % bands(drawing));
+    limbs.set_band(drawing, grid, band);
     for (int c = 0; c < drawing.channels; ++c) {
       const int begin = drawing.plan[c], end = drawing.plan[c + 1];
       const Plane<T> plane(output, b, c);
@@ -75,11 +72,12 @@ void draw(const Drawing& drawing, const Grid& grid, const Image& output, int64_t
       }
       for_tiles<kWide>(
           drawing, grid, band, limbs, begin, end,
-          [&](int column, int row, const int16_t* list, int count) {
+          [&](int column, int row, const Entry* list, int count) {
             const int edge = column + kTileWidth;
             for (; column < edge && column < drawing.width; column += V::lanes) {
               V best[kTileRows];
-              smallest_squares<kWide>(limbs, list, count, V::load(x + column), y + row, best);
+              smallest_squares<kWide>(limbs, list, count, V::load(x + column), row % kBandRows,
+                                      best);
               for (int r = 0; r < kTileRows; ++r) {
                 const V fall = kProfile == gaussian ? best[r] : square_root(best[r] + eps);
                 best[r] = power_of_two(scale * fall);
@@ -111,48 +109,34 @@ FASTPOSE_INLINE void add(LimbSums<V>& sums, const LimbSums<V>& tile) {
 }
 
 template <bool kWide, int kProfile, typename V>
-FASTPOSE_INLINE void sum_of_tile(const LimbTable<typename V::scalar>& limbs, const int16_t* list,
-                                 int count, V pixel_x, const typename V::scalar* y,
-                                 const V (&grad)[kTileRows], V scale, V eps, LimbSums<V>* sums) {
+FASTPOSE_INLINE void sum_of_tile(const LimbTable<typename V::scalar>& limbs, const Entry* list,
+                                 int count, V pixel_x, int row, const V (&grad)[kTileRows], V scale,
+                                 V eps, LimbSums<V>* sums) {
   using T = typename V::scalar;
-  const V zero(T(0));
-  const LimbSums<V> none{zero, zero, zero, zero};
-  if (count == 1) {
-    const Ruler<kWide, V> ruler(limbs, list[0], pixel_x, y);
-    LimbSums<V> total = none;
-    for (int r = 0; r < kTileRows; ++r) {
-      const Nearest<V> near = ruler.at(r);
-      const V k = pixel_weight<kProfile>(grad[r], squared_distance(near), scale, eps);
-      accumulate<kWide>(total, near, k);
-    }
-    add(sums[list[0]], total);
-    return;
-  }
   V best[kTileRows], winner[kTileRows];
-  const Ruler<kWide, V> first(limbs, list[0], pixel_x, y);
-  for (int r = 0; r < kTileRows; ++r) {
-    best[r] = squared_distance(first.at(r));
+  for_squares<kWide>(limbs, list[0], pixel_x, row, [&](int r, V squared) {
+    best[r] = squared;
     winner[r] = V(T(0));
-  }
+  });
   for (int i = 1; i < count; ++i) {
-    const Ruler<kWide, V> ruler(limbs, list[i], pixel_x, y);
-    for (int r = 0; r < kTileRows; ++r) {
-      best[r] = choose_less(squared_distance(ruler.at(r)), best[r], winner[r], V(T(i)));
-    }
+    for_squares<kWide>(limbs, list[i], pixel_x, row, [&](int r, V squared) {
+      best[r] = choose_less(squared, best[r], winner[r], V(T(i)));
+    });
   }
   for (int r = 0; r < kTileRows; ++r) {
     best[r] = pixel_weight<kProfile>(grad[r], best[r], scale, eps);
+  }
+  if (count == 1) {
+    const auto weight = [&](int r) { return best[r]; };
+    add(sums[list[0].limb()], sums_of<kWide>(limbs, list[0], pixel_x, row, weight));
+    return;
   }
   for (int i = 0; i < count; ++i) {
     uint32_t wins = 0;  // the lists are not tight: one limb in four wins no pixel
     for (int r = 0; r < kTileRows; ++r) wins |= equal(winner[r], V(T(i)));
     if (!wins) continue;
-    const Ruler<kWide, V> ruler(limbs, list[i], pixel_x, y);
-    LimbSums<V> total = none;
-    for (int r = 0; r < kTileRows; ++r) {
-      accumulate<kWide>(total, ruler.at(r), keep_equal(best[r], winner[r], V(T(i))));
-    }
-    add(sums[list[i]], total);
+    const auto weight = [&](int r) { return keep_equal(best[r], winner[r], V(T(i))); };
+    add(sums[list[i].limb()], sums_of<kWide>(limbs, list[i], pixel_x, row, weight));
   }
 }
 
@@ -165,7 +149,6 @@ void gather(const Drawing& drawing, const Grid& grid, const Image& grad_output, 
   const V scale(T(-drawing.sharpness) * kLog2E), eps(T(drawing.eps));
   const double factor = kProfile == gaussian ? 2 * drawing.sharpness : drawing.sharpness;
   const T* x = static_cast<const T*>(grid.x);
-  const T* y = static_cast<const T*>(grid.y);
   LimbTable<T> limbs;
   LimbSums<V> sums[kMostLimbs];
   int64_t image = -1;
@@ -173,6 +156,7 @@ void gather(const Drawing& drawing, const Grid& grid, const Image& grad_output, 
     const int64_t b = task / bands(drawing);
     if (b != image) limbs.set(drawing, image = b);
     const int band = static_cast<int>(task % bands(drawing));
+    limbs.set_band(drawing, grid, band);
     const V zero(T(0));
     for (int e = 0; e < drawing.limbs; ++e) sums[e] = {zero, zero, zero, zero};
     for (int c = 0; c < drawing.channels; ++c) {
@@ -186,14 +170,14 @@ void gather(const Drawing& drawing, const Grid& grid, const Image& grad_output, 
       }
       const Plane<T> plane(grad_output, b, c);
       for_tiles<kWide>(drawing, grid, band, limbs, begin, end,
-                       [&](int column, int row, const int16_t* list, int count) {
+                       [&](int column, int row, const Entry* list, int count) {
                          const int edge = column + kTileWidth;
                          for (; column < edge && column < drawing.width; column += V::lanes) {
                            V grad[kTileRows];
                            plane.read(row, drawing.height - row, column, drawing.width - column,
                                       grad);
                            sum_of_tile<kWide, kProfile>(limbs, list, count, V::load(x + column),
-                                                        y + row, grad, scale, eps, sums);
+                                                        row % kBandRows, grad, scale, eps, sums);
                          }
                        });
     }

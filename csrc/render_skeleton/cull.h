@@ -8,6 +8,7 @@
 #pragma once
 
 #include "common/simd.h"
+#include "render_skeleton/limbs.h"
 #include "render_skeleton/math.h"
 #include "render_skeleton/render_skeleton.h"
 
@@ -16,103 +17,38 @@ namespace {
 
 using namespace skeleton;  // NOLINT
 
-constexpr int kTileWidth = 16;
-constexpr int kTileRows = 8;
 // A block is what is culled together, a lane per tile: 4 x 4 tiles, as high as a band.
 constexpr int kBlockColumns = 4;
 constexpr int kBlockTiles = 16;
 constexpr int kBlockWidth = kBlockColumns * kTileWidth;
-static_assert(kBandRows == kBlockTiles / kBlockColumns * kTileRows);
+static_assert(kBlockTiles == kBlockColumns * kBlockColumns);
+static_assert(kBandRows == kBlockColumns * kTileRows);
 static_assert(kTileWidth % Floats::lanes == 0 && kBlockTiles % Floats::lanes == 0);
 constexpr int kCullBlocks = 32;  // from so many limbs on, those far from the whole block go first
-
-// The limbs of one image, one array per field so that a vector holds several limbs.
-template <typename T>
-struct LimbTable {
-  static constexpr int size = kMostLimbs + kTileWidth;
-  alignas(64) T x[size], y[size], dx[size], dy[size], length[size], half_width[size];
-  T slack;  // bound of the rounding errors of distances within the image
-
-  void set(const Drawing& drawing, int64_t b) {
-    const T* joints = static_cast<const T*>(drawing.points) + b * drawing.point_stride[0];
-    const int32_t* offset = drawing.plan + drawing.channels + 1;
-    const int32_t* index = offset + 2 * drawing.limbs + 1;
-    T reach = 1;
-    for (int e = 0; e < drawing.limbs; ++e) {
-      T at[2][2];
-      for (int end = 0; end < 2; ++end) {
-        for (int axis = 0; axis < 2; ++axis) {
-          at[end][axis] =
-              mean_coordinate(joints + axis * drawing.point_stride[2], drawing.point_stride[1],
-                              index, offset[2 * e + end], offset[2 * e + end + 1]);
-          const T far = at[end][axis] < 0 ? -at[end][axis] : at[end][axis];
-          if (far > reach) reach = far;
-        }
-      }
-      const T width = drawing.widths ? T(drawing.widths[e]) : T(0);
-      const Limb<T> limb = make_limb(at[0][0], at[0][1], at[1][0], at[1][1], width);
-      x[e] = limb.x, y[e] = limb.y, dx[e] = limb.dx, dy[e] = limb.dy;
-      length[e] = limb.length, half_width[e] = limb.half_width;
-    }
-    for (int e = drawing.limbs; e < drawing.limbs + kTileWidth; ++e) {
-      x[e] = y[e] = dx[e] = dy[e] = length[e] = half_width[e] = 0;
-    }
-    slack = reach * (sizeof(T) == 4 ? T(1e-5) : T(1e-13));
-  }
-
-  // The first limb in [begin, end) that wins everywhere because it is NaN, or -1.
-  int spoilt(int begin, int end) const {
-    for (int e = begin; e < end; ++e) {
-      if (x[e] != x[e] || y[e] != y[e]) return e;
-    }
-    return -1;
-  }
-};
-
-// One limb, spread over vectors, against the pixels of a tile: a vector of columns, kTileRows rows.
-// Differences from the limb's start are taken first: near it they are exact, and it is there that
-// the value is steep.
-template <bool kWide, typename V>
-struct Ruler {
-  using T = typename V::scalar;
-  V dx, dy, length, half_width, along_start, across_start;
-  alignas(64) T below[kTileRows];
-
-  FASTPOSE_INLINE Ruler(const LimbTable<T>& limbs, int e, V pixel_x, const T* pixel_y)
-      : dx(limbs.dx[e]), dy(limbs.dy[e]), length(limbs.length[e]), half_width(limbs.half_width[e]) {
-    const V x = pixel_x - V(limbs.x[e]);
-    along_start = dx * x;
-    across_start = V(T(0) - limbs.dy[e]) * x;
-    for (int r = 0; r < kTileRows; ++r) below[r] = pixel_y[r] - limbs.y[e];
-  }
-
-  FASTPOSE_INLINE Nearest<V> at(int row) const {
-    const V y(below[row]);
-    return nearest_point<kWide>(multiply_add(dy, y, along_start), multiply_add(dx, y, across_start),
-                                length, half_width);
-  }
-};
 
 template <typename V>
 struct Bound {
   V distance;        // at the centre
   V rise_x, rise_y;  // of the bound, from there to the rectangle's sides
+  V along;           // where the centre lies along the limb
 };
 
 // The lower bound of a limb's distance within a rectangle (half_x, half_y) about a centre that lies
-// at (x, y) from the limb's start.
+// at (x, y) from the limb's start; up to kRough of it too large or too small.
+constexpr double kRough = 5e-4;
 template <bool kWide, typename V>
 FASTPOSE_INLINE Bound<V> bound_from(V x, V y, V half_x, V half_y, V dx, V dy, V length,
                                     V half_width) {
   using T = typename V::scalar;
   const V zero(T(0));
-  const Nearest<V> near = nearest_point<kWide>(
-      multiply_add(dx, x, dy * y), multiply_add(dx, y, zero - dy * x), length, half_width);
+  const V on_line = multiply_add(dx, x, dy * y);
+  const Nearest<V> near =
+      nearest_point<kWide>(on_line, multiply_add(dx, y, zero - dy * x), length, half_width);
   const V squared = squared_distance(near);
-  const V inverse = inverse_root(squared + V(T(1e-20)));
+  const V inverse = rough_inverse_root(squared + V(T(1e-20)));
   const V along = near.past_along * inverse, across = near.past_across * inverse;
   return {squared * inverse, multiply_add(along, dx, zero - across * dy) * half_x,
-          multiply_add(along, dy, across * dx) * half_y};
+          multiply_add(along, dy, across * dx) * half_y, on_line};
 }
 
 // Bit l is set where the bound lies above the limits in the corners (+,+), (+,-), (-,+), (-,-).
@@ -123,7 +59,7 @@ FASTPOSE_INLINE uint32_t beaten(const Bound<V>& bound, const V (&limit)[4]) {
          less(limit[2], bound.distance - difference) & less(limit[3], bound.distance - sum);
 }
 
-// The distance from a limb in the four corners.
+// The distance from a limb in the four corners, and a little more: what a bound must exceed.
 template <bool kWide, typename V>
 FASTPOSE_INLINE void limits_from(V x, V y, V half_x, V half_y, V dx, V dy, V length, V half_width,
                                  V slack, V (&limit)[4]) {
@@ -133,7 +69,8 @@ FASTPOSE_INLINE void limits_from(V x, V y, V half_x, V half_y, V dx, V dy, V len
     const Nearest<V> near =
         nearest_point<kWide>(multiply_add(dx, at_x, dy * at_y),
                              multiply_add(dx, at_y, V(T(0)) - dy * at_x), length, half_width);
-    limit[k] = square_root(squared_distance(near) + V(T(1e-20))) + slack;
+    const V distance = square_root(squared_distance(near) + V(T(1e-20)));
+    limit[k] = multiply_add(distance, V(T(1 + kRough)), slack);
   }
 }
 
@@ -149,14 +86,17 @@ struct Block {
     const auto last = [](int from, int size, int end) {
       return from + size < end ? from + size - 1 : end - 1;
     };
-    for (int tile = 0; tile < kBlockTiles; ++tile) {
+    for (int i = 0; i < kBlockColumns; ++i) {
       // Tiles outside of the image repeat its last column or row; nobody asks for their lists.
-      const int column = last(left + tile % kBlockColumns * kTileWidth, 1, drawing.width);
-      const int row = last(top + tile / kBlockColumns * kTileRows, 1, drawing.height);
+      const int column = last(left + i * kTileWidth, 1, drawing.width);
+      const int row = last(top + i * kTileRows, 1, drawing.height);
       const T x0 = xs[column], x1 = xs[last(column, kTileWidth, drawing.width)];
       const T y0 = ys[row], y1 = ys[last(row, kTileRows, drawing.height)];
-      x[tile] = (x0 + x1) / 2, half_x[tile] = (x1 - x0) / 2;
-      y[tile] = (y0 + y1) / 2, half_y[tile] = (y1 - y0) / 2;
+      for (int j = 0; j < kBlockColumns; ++j) {
+        const int of_column = j * kBlockColumns + i, of_row = i * kBlockColumns + j;
+        x[of_column] = (x0 + x1) / 2, half_x[of_column] = (x1 - x0) / 2;
+        y[of_row] = (y0 + y1) / 2, half_y[of_row] = (y1 - y0) / 2;
+      }
     }
     const T x0 = xs[left], x1 = xs[last(left, kBlockWidth, drawing.width)];
     const T y0 = ys[top], y1 = ys[last(top, kBandRows, drawing.height)];
@@ -165,11 +105,30 @@ struct Block {
   }
 };
 
+// Where the pixels of a lane's tile lie along a limb: bit l of `low` and of `high` is that of its
+// Place.
+struct Places {
+  uint32_t low, high;
+
+  Place at(int lane) const {
+    return static_cast<Place>((low >> lane & 1) + 2 * (high >> lane & 1));
+  }
+};
+
+template <bool kWide, typename V, typename T>
+FASTPOSE_INLINE Places places_of(const LimbTable<T>& limbs, int e, V along, V half_x, V half_y) {
+  if (kWide) return {0, 0};
+  const V reach = multiply_add(absolute(V(limbs.dx[e])), half_x, absolute(V(limbs.dy[e])) * half_y);
+  const V least = along - reach, most = along + reach, zero(T(0)), length(limbs.length[e]);
+  const uint32_t inside = less(zero, least) & less(most, length);
+  return {less(most, zero) | inside, less(length, least) | inside};
+}
+
 // For every tile of a block, the limbs that can win in it, in their order.
 template <typename T>
 struct TileLists {
   using V = typename Wide<T>::type;
-  int16_t list[kBlockTiles][kMostLimbs];
+  Entry list[kBlockTiles][kMostLimbs];
   int count[kBlockTiles];
 
   template <bool kWide>
@@ -183,7 +142,9 @@ struct TileLists {
     }
     for (int tile = 0; tile < kBlockTiles; ++tile) count[tile] = 0;
     if (number == 1) {
-      for (int tile = 0; tile < kBlockTiles; ++tile) list[tile][count[tile]++] = some[0];
+      for (int tile = 0; tile < kBlockTiles; ++tile) {
+        list[tile][count[tile]++] = Entry(some[0], Place::mixed);
+      }
       return;
     }
     for (int tile = 0; tile < kBlockTiles; tile += V::lanes) {
@@ -199,23 +160,31 @@ struct TileLists {
     const V x = V::load(block.x + tile), half_x = V::load(block.half_x + tile);
     const V y = V::load(block.y + tile), half_y = V::load(block.half_y + tile);
     Bound<V> bounds[kMostLimbs];
-    V least_distance(T(1e30)), s(T(0));
+    V least_distance(T(1e30));
+    V near_x(T(0)), near_y = near_x, dx = near_x, dy = near_x, length = near_x, width = near_x;
     for (int i = 0; i < number; ++i) {
       const int e = some[i];
-      bounds[i] =
-          bound_from<kWide>(x - V(limbs.x[e]), y - V(limbs.y[e]), half_x, half_y, V(limbs.dx[e]),
-                            V(limbs.dy[e]), V(limbs.length[e]), V(limbs.half_width[e]));
-      least_distance = choose_less(bounds[i].distance, least_distance, s, V(T(e)));
+      const V from_x = x - V(limbs.x[e]), from_y = y - V(limbs.y[e]);
+      bounds[i] = bound_from<kWide>(from_x, from_y, half_x, half_y, V(limbs.dx[e]), V(limbs.dy[e]),
+                                    V(limbs.length[e]), V(limbs.half_width[e]));
+      const V distance = bounds[i].distance, before = least_distance;
+      least_distance = choose_less(distance, before, near_x, from_x);
+      choose_less(distance, before, near_y, from_y);
+      choose_less(distance, before, dx, V(limbs.dx[e]));
+      choose_less(distance, before, dy, V(limbs.dy[e]));
+      choose_less(distance, before, length, V(limbs.length[e]));
+      if (kWide) choose_less(distance, before, width, V(limbs.half_width[e]));
     }
     V limit[4];
-    limits_from<kWide>(x - V::lookup(limbs.x, s), y - V::lookup(limbs.y, s), half_x, half_y,
-                       V::lookup(limbs.dx, s), V::lookup(limbs.dy, s), V::lookup(limbs.length, s),
-                       kWide ? V::lookup(limbs.half_width, s) : V(T(0)), V(limbs.slack), limit);
+    limits_from<kWide>(near_x, near_y, half_x, half_y, dx, dy, length, width, V(limbs.slack),
+                       limit);
     for (int i = 0; i < number; ++i) {
       uint32_t left = ~beaten(bounds[i], limit) & ((1u << V::lanes) - 1);
+      if (!left) continue;
+      const Places places = places_of<kWide>(limbs, some[i], bounds[i].along, half_x, half_y);
       for (; left; left &= left - 1) {
-        const int lane = tile + __builtin_ctz(left);
-        list[lane][count[lane]++] = some[i];
+        const int lane = __builtin_ctz(left);
+        list[tile + lane][count[tile + lane]++] = Entry(some[i], places.at(lane));
       }
     }
   }

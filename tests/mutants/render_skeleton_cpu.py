@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant, cpu_suite, python_suite, sanitized_suit
 
 CPU_CPP = "csrc/render_skeleton/cpu.cpp"
 CULL = "csrc/render_skeleton/cull.h"
+LIMBS = "csrc/render_skeleton/limbs.h"
 MATH = "csrc/render_skeleton/math.h"
 REGISTER = "csrc/render_skeleton/register.cpp"
 PLAN = "fastpose/ops/render_skeleton/plan.py"
@@ -21,8 +22,6 @@ MUTANTS = (
         "for (int i = 1; i < count; ++i) {",
         "for (int i = 2; i < count; ++i) {",
         CPU,
-        which=0,
-        places=2,
     ),
     Mutant(
         "skeleton-sums-start-again",
@@ -112,6 +111,38 @@ MUTANTS = (
         CULL,
         "if (end - e < V::lanes) left &= (1u << (end - e)) - 1;",
         "",
+        CPU,
+    ),
+    Mutant(
+        "skeleton-goes-on-behind-its-end",
+        "missing condition: a tile across a limb's end counts as lying beside the limb",
+        CULL,
+        "less(zero, least) & less(most, length)",
+        "less(zero, least)",
+        CPU,
+    ),
+    Mutant(
+        "skeleton-corners-of-the-reach",
+        "wrong bound: a tile's reach along a limb leaves out its height",
+        CULL,
+        "absolute(V(limbs.dy[e])) * half_y",
+        "V(T(0)) * half_y",
+        CPU,
+    ),
+    Mutant(
+        "skeleton-end-does-not-turn",
+        "dropped accumulate: tiles beyond a limb's end do not turn it",
+        LIMBS,
+        "if (last) total.turn = total.across * ruler.length;",
+        "",
+        CPU,
+    ),
+    Mutant(
+        "skeleton-rows-of-the-tile-above",
+        "off by one: the last tile of a band takes the rows of the band before",
+        LIMBS,
+        "left < kBandRows ? left / kTileRows * kTileRows : kBandRows",
+        "left < kBandRows ? left / kTileRows * kTileRows : kBandRows - kTileRows",
         CPU,
     ),
     Mutant(
