@@ -24,7 +24,7 @@ constexpr int kBlockWidth = kBlockColumns * kTileWidth;
 static_assert(kBlockTiles == kBlockColumns * kBlockColumns);
 static_assert(kBandRows == kBlockColumns * kTileRows);
 static_assert(kTileWidth % Floats::lanes == 0 && kBlockTiles % Floats::lanes == 0);
-constexpr int kCullBlocks = 32;  // from so many limbs on, those far from the whole block go first
+constexpr int kCullBlocks = 16;  // from so many limbs on, those far from the whole block go first
 
 template <typename V>
 struct Bound {
@@ -141,18 +141,35 @@ struct TileLists {
       number = near_block<kWide>(limbs, begin, end, block, some);
     }
     for (int tile = 0; tile < kBlockTiles; ++tile) count[tile] = 0;
-    if (number == 1) {
-      for (int tile = 0; tile < kBlockTiles; ++tile) {
-        list[tile][count[tile]++] = Entry(some[0], Place::mixed);
-      }
-      return;
-    }
     for (int tile = 0; tile < kBlockTiles; tile += V::lanes) {
-      near_tiles<kWide>(limbs, some, number, block, tile);
+      if (number == 1) {
+        const int e = some[0];
+        const V x = V::load(block.x + tile) - V(limbs.x[e]);
+        const V y = V::load(block.y + tile) - V(limbs.y[e]);
+        const V along = multiply_add(V(limbs.dx[e]), x, V(limbs.dy[e]) * y);
+        append<kWide>(limbs, e, along, block, tile, kAll);
+      } else {
+        near_tiles<kWide>(limbs, some, number, block, tile);
+      }
     }
   }
 
  private:
+  static constexpr uint32_t kAll = (1u << V::lanes) - 1;
+
+  // Adds limb e to the tiles whose bits are set; `along` is where their centres lie along it.
+  template <bool kWide>
+  FASTPOSE_INLINE void append(const LimbTable<T>& limbs, int e, V along, const Block<T>& block,
+                              int tile, uint32_t left) {
+    if (!left) return;
+    const Places places = places_of<kWide>(limbs, e, along, V::load(block.half_x + tile),
+                                           V::load(block.half_y + tile));
+    for (; left; left &= left - 1) {
+      const int lane = __builtin_ctz(left);
+      list[tile + lane][count[tile + lane]++] = Entry(e, places.at(lane));
+    }
+  }
+
   // A lane is a tile.
   template <bool kWide>
   void near_tiles(const LimbTable<T>& limbs, const int16_t* some, int number, const Block<T>& block,
@@ -179,13 +196,8 @@ struct TileLists {
     limits_from<kWide>(near_x, near_y, half_x, half_y, dx, dy, length, width, V(limbs.slack),
                        limit);
     for (int i = 0; i < number; ++i) {
-      uint32_t left = ~beaten(bounds[i], limit) & ((1u << V::lanes) - 1);
-      if (!left) continue;
-      const Places places = places_of<kWide>(limbs, some[i], bounds[i].along, half_x, half_y);
-      for (; left; left &= left - 1) {
-        const int lane = __builtin_ctz(left);
-        list[tile + lane][count[tile + lane]++] = Entry(some[i], places.at(lane));
-      }
+      const uint32_t left = ~beaten(bounds[i], limit) & kAll;
+      append<kWide>(limbs, some[i], bounds[i].along, block, tile, left);
     }
   }
 
@@ -207,7 +219,7 @@ struct TileLists {
     const V nearest(least(least_distance));
     int s = begin;
     for (int e = begin, i = 0; e < end; e += V::lanes, ++i) {
-      const uint32_t hit = ~less(nearest, bounds[i].distance) & ((1u << V::lanes) - 1);
+      const uint32_t hit = ~less(nearest, bounds[i].distance) & kAll;
       if (hit) s = e + __builtin_ctz(hit);
       if (hit) break;
     }
@@ -217,7 +229,7 @@ struct TileLists {
                        limit);
     int number = 0;
     for (int e = begin, i = 0; e < end; e += V::lanes, ++i) {
-      uint32_t left = ~beaten(bounds[i], limit) & ((1u << V::lanes) - 1);
+      uint32_t left = ~beaten(bounds[i], limit) & kAll;
       if (end - e < V::lanes) left &= (1u << (end - e)) - 1;
       for (; left; left &= left - 1)
         found[number++] = static_cast<int16_t>(e + __builtin_ctz(left));
