@@ -3,8 +3,8 @@
 // With (dx, dy) = u - m the pixel u from the mean,
 //     a = along (dx - shear dy),  b = across dy,  value = 2^(-a^2) 2^(-b^2)
 // where shear = S_xy / S_yy, along^2 = log2(e)/2 / (S_xx - S_xy^2 / S_yy) and across^2 =
-// log2(e)/2 / S_yy: a Gaussian is the density of y times that of x given y. Nothing cancels in it
-// that does not cancel in S, and a diagonal S has shear 0: a product of two tables.
+// log2(e)/2 / S_yy: a Gaussian is the density of y times that of x given y. What cancels in it has
+// all the digits that S has, and a diagonal S has shear 0: a product of two tables.
 //
 // Gradient. With w = dL/dvalue value, the five sums of w (a, b, a a, a b, b b) are P sum w d and
 // P (sum w d d^T) P in that frame, d = u - m, P = S^-1; then dL/dm = P sum w d and
@@ -88,39 +88,82 @@ FASTPOSE_HD T magnitude(T a) {
   return a < 0 ? -a : a;
 }
 
+// a b + c, rounded once on every processor.
+FASTPOSE_HD float fused(float a, float b, float c) { return fmaf(a, b, c); }
+FASTPOSE_HD double fused(double a, double b, double c) { return fma(a, b, c); }
+
+// The regression of x on y, where both variances are to grow by `jitter`: x is (slope + rest) y and
+// what is left, of variance `left`. `rest` is what rounding took from the slope: a thin Gaussian
+// has so little left of S_xx that without it most digits of that would be wrong.
+template <typename T>
+struct Regression {
+  T slope, rest, left;
+};
+
+template <typename T>
+FASTPOSE_HD Regression<T> regress(T xx, T xy, T yy, T jitter, T per_yy) {
+  const T slope = xy * per_yy;
+  const T rest = per_yy * fused(-slope, jitter, fused(-slope, yy, xy));
+  return {slope, rest, fused(-xy, rest, fused(-xy, slope, xx) + jitter)};
+}
+
+// Of a covariance S: S_xx, S_yy, 1 / S_yy, S_xy / S_yy, S_xx - S_xy^2 / S_yy.
+template <typename T>
+struct Spread {
+  T xx, yy, per_yy, shear, left;
+};
+
+template <typename T>
+FASTPOSE_HD Spread<T> spread_of(const Part<T>& part, T jitter) {
+  const T yy = part.yy + jitter, per_yy = 1 / yy;
+  const Regression<T> own = regress(part.xx, part.xy, part.yy, jitter, per_yy);
+  return {part.xx + jitter, yy, per_yy, own.slope + own.rest, own.left};
+}
+
+// The same of A C A^T. With C a regression on its `greater` coordinate, u the other's column of A,
+// v that one's, and w = v + slope u, it is left u u^T + greater w w^T: nothing cancels.
+template <typename T>
+FASTPOSE_HD Spread<T> moved_spread_of(const Part<T>& part, T jitter) {
+  const T a = part.linear[0][0], b = part.linear[0][1];
+  const T c = part.linear[1][0], d = part.linear[1][1];
+  const bool wide = magnitude(part.xx) > magnitude(part.yy);
+  const T greater = wide ? part.xx : part.yy, lesser = wide ? part.yy : part.xx;
+  const T u_x = wide ? b : a, u_y = wide ? d : c, v_x = wide ? a : b, v_y = wide ? c : d;
+  const T per_greater = greater == 0 ? T(0) : 1 / greater;
+  const Regression<T> own = regress(lesser, part.xy, greater, T(0), per_greater);
+  const auto w = [&](T u, T v) { return fused(own.rest, u, fused(own.slope, u, v)); };
+  const T w_x = w(u_x, v_x), w_y = w(u_y, v_y);
+  const T with_u = own.left * u_y, with_w = greater * w_y;  // covariances with y
+  const T xx = own.left * (u_x * u_x) + greater * (w_x * w_x);
+  const T yy = with_u * u_y + with_w * w_y + jitter, per_yy = 1 / yy;
+  T shear = (with_u * u_x + with_w * w_x) * per_yy;
+  // x - shear y still goes with y as far as rounding has spoilt the shear.
+  const T u = fused(-shear, u_y, u_x), v = fused(-shear, v_y, v_x);
+  shear += per_yy * fused(-shear, jitter, with_u * u + with_w * w(u, v));
+  // |A C A^T + j| = |A|^2 |C| + j (tr(A C A^T) + j) does not lose a singular A to rounding.
+  const T product = b * c, det = fused(a, d, -product) - fused(b, c, -product);
+  const T left = det * (det * (own.left * (greater * per_yy))) + jitter * ((xx + yy) * per_yy);
+  return {xx + jitter, yy, per_yy, shear, left};
+}
+
 template <typename T>
 FASTPOSE_HD Gaussian<T> make_gaussian(const Part<T>& part, T jitter) {
-  T x = part.x, y = part.y, xx = part.xx + jitter, xy = part.xy, yy = part.yy + jitter;
-  T per_yy, left;  // 1 / S_yy, S_xx - S_xy^2 / S_yy
+  T x = part.x, y = part.y;
   if (part.moved) {
-    const T a = part.linear[0][0], b = part.linear[0][1];
-    const T c = part.linear[1][0], d = part.linear[1][1];
-    x = a * part.x + b * part.y + part.shift[0];
-    y = c * part.x + d * part.y + part.shift[1];
-    const T first[2] = {a * part.xx + b * part.xy, a * part.xy + b * part.yy};  // A C
-    const T second[2] = {c * part.xx + d * part.xy, c * part.xy + d * part.yy};
-    const T moved_xx = first[0] * a + first[1] * b;
-    xy = first[0] * c + first[1] * d;
-    yy = second[0] * c + second[1] * d + jitter;
-    xx = moved_xx + jitter;
-    per_yy = 1 / yy;
-    // |A C A^T + j| = |A|^2 |C| + j (tr(A C A^T) + j) does not lose a singular A to rounding.
-    const T det = a * d - b * c;
-    const T own = part.xx * per_yy * part.yy - part.xy * per_yy * part.xy;
-    left = det * (det * own) + jitter * ((moved_xx + yy) * per_yy);
-  } else {
-    per_yy = 1 / yy;
-    left = xx - xy * (xy * per_yy);
+    x = fused(part.linear[0][0], part.x, fused(part.linear[0][1], part.y, part.shift[0]));
+    y = fused(part.linear[1][0], part.x, fused(part.linear[1][1], part.y, part.shift[1]));
   }
+  const Spread<T> spread = part.moved ? moved_spread_of(part, jitter) : spread_of(part, jitter);
+  const T yy = spread.yy, shear = spread.shear, left = spread.left;
   using Limit = Limits<T>;
-  const T shear = xy * per_yy;
-  const T along = square_root(T(kHalfLog2E) / left), across = square_root(T(kHalfLog2E) * per_yy);
+  const T along = square_root(T(kHalfLog2E) / left);
+  const T across = square_root(T(kHalfLog2E) * spread.per_yy);
   const T far_y = 1 + magnitude(y);
   const T deviations = (1 + magnitude(x) + magnitude(shear) * far_y) * along + far_y * across;
   const bool positive =
-      yy >= Limit::least && left >= Limit::least && left > kSingular * Limit::epsilon * xx;
+      yy >= Limit::least && left >= Limit::least && left > kSingular * Limit::epsilon * spread.xx;
   const bool sound =
-      positive && xx <= Limit::most && yy <= Limit::most && deviations <= Limit::most;
+      positive && spread.xx <= Limit::most && yy <= Limit::most && deviations <= Limit::most;
   return {sound ? x : T(NAN), y, shear, along, across};
 }
 

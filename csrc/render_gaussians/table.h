@@ -73,7 +73,7 @@ struct Table {
   T near;      // of the group: where b is next to 0, between its first and last row
   bool empty;  // of the group: all values are 0
 
-  void set(const Drawing& drawing, const Grid<T>& grid, int64_t image, int64_t k) {
+  FASTPOSE_INLINE void set(const Drawing& drawing, const Grid<T>& grid, int64_t image, int64_t k) {
     gaussian = make_gaussian(part_of<T>(drawing, image, k), T(drawing.jitter));
     spoilt = is_spoilt(gaussian);
     separable = gaussian.shear == 0;

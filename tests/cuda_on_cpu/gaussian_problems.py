@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,3 +121,69 @@ def assert_as_exact(problem: Problem, owner: Any, dtype: torch.dtype | None = No
     for mine, plain, true in zip(problem.backward(owner, gradient), plains, truths, strict=True):
         assert mine.shape == true.shape
         assert error(mine, true) <= 3 * error(plain, true) + floor
+
+
+def thin_maps(seed: int, moved: bool) -> Problem:
+    """Gaussians in float32, at any angle, 10 to 100 times as long as wide."""
+    source = generator(seed)
+    thin = 10 ** (1 + seed % 5 / 4)
+    leading = (4,) if moved else (2, 4)
+    mean = means(source, leading, 0.9)
+    covariance = covariances(source, leading, 0.04 * thin, 0.4 * thin, thin=thin)
+    affine = affines(source, 2, 4) if moved else None
+    jitter = 0.001 if seed % 3 == 2 else 0.0
+    return Problem(mean, covariance, affine, 20, 24, jitter=jitter).to(torch.float32)
+
+
+def flat_templates() -> Problem:
+    """Templates that are lines or points but for rounding, which their jitter makes Gaussians."""
+    flat = torch.tensor([[[1.0, 1e-4], [1e-4, 1e-12]], [[1e-12, 1e-4], [1e-4, 1.0]]])
+    covariance = torch.cat((flat, torch.zeros(1, 2, 2), torch.tensor([[[0.0, 0.0], [0.0, 0.5]]])))
+    source = generator(0)
+    mean, affine = means(source, (4,), 0.5).float(), affines(source, 2, 4).float()
+    return Problem(mean, covariance, affine, 12, 14, jitter=0.01)
+
+
+def rounded(problem: Problem, source: torch.Generator) -> Problem:
+    """The problem after one more rounding of its inputs to float32."""
+
+    def change(tensor: Tensor | None) -> Tensor | None:
+        if tensor is None:
+            return None
+        either = (torch.rand(tensor.shape, generator=source) - 0.5).sign()
+        return tensor * (1 + either * 2**-24)
+
+    mean, covariance, affine = (change(t) for t in problem.inputs)
+    assert mean is not None
+    return replace(problem, mean=mean, covariance=covariance, affine=affine)
+
+
+def results_of(owner: Any) -> Callable[[Problem, Tensor], list[Tensor]]:
+    """An owner's maps and gradients of a problem for a gradient of the maps."""
+    return lambda problem, gradient: [
+        problem.forward(owner),
+        *problem.backward(owner, gradient.to(problem.mean.dtype)),
+    ]
+
+
+def assert_thin_maps_as_exact(
+    results: Callable[[Problem, Tensor], list[Tensor]], moved: bool, count: int
+) -> None:
+    """The error rule over `count` problems; on average half of PyTorch's own error.
+
+    `results` are the maps and the gradients of a problem for a gradient of the maps. As much error
+    is granted besides as comes twice from one more rounding of the inputs.
+    """
+    logarithms = []
+    for seed in range(count):
+        problem = thin_maps(seed, moved)
+        gradient = gradient_for(problem)
+        exact = problem.to(torch.float64)
+        again = rounded(exact, generator(seed))
+        truth, plain, near = (results_of(reference)(p, gradient) for p in (exact, problem, again))
+        found = [error(*pair) for pair in zip(results(problem, gradient), truth, strict=True)]
+        others = [error(*pair) for pair in zip(plain, truth, strict=True)]
+        for i, (own, other) in enumerate(zip(found, others, strict=True)):
+            assert own <= (3 if i else 2) * other + 2 * error(near[i], truth[i])
+        logarithms.append(torch.tensor(found).log() - torch.tensor(others).log())
+    assert (torch.stack(logarithms).mean(0).exp() < 0.5).all()

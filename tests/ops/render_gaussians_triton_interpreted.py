@@ -14,9 +14,12 @@ from fastpose.ops.render_gaussians import triton as kernels
 from fastpose.ops.render_gaussians.samples import samples
 from tests.cuda_on_cpu.gaussian_problems import (
     assert_as_exact,
+    assert_thin_maps_as_exact,
+    flat_templates,
     gradient_for,
     problem_of,
     random_maps,
+    results_of,
 )
 from tests.cuda_on_cpu.problems import error
 
@@ -26,7 +29,8 @@ SAMPLES = {call.name: call for call in samples(torch.float64)}
 @pytest.mark.parametrize(
     "name",
     ["heatmaps", "mixed", "not_symmetric", "cut_vectors", "narrow", "one_pixel", "one_row",
-     "one_column", "templates", "templates_jitter", "round_templates", "empty_batch", "no_maps"],
+     "one_column", "templates", "templates_jitter", "round_templates", "empty_batch", "no_maps",
+     "thin", "thin_templates"],
 )  # fmt: skip
 def test_samples(name: str) -> None:
     assert_as_exact(problem_of(SAMPLES[name]), kernels)
@@ -36,6 +40,15 @@ def test_samples(name: str) -> None:
 @pytest.mark.parametrize("size", [(17, 35), (5, 140), (70, 40)])
 def test_float32(size: tuple[int, int], kind: str) -> None:
     assert_as_exact(random_maps(1, 2, size, kind=kind), kernels)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_thin_maps(moved: bool) -> None:
+    assert_thin_maps_as_exact(results_of(kernels), moved, 6)
+
+
+def test_flat_templates() -> None:
+    assert_as_exact(flat_templates(), kernels)
 
 
 def test_more_maps_than_a_group() -> None:

@@ -17,9 +17,12 @@ from fastpose.ops.samples import Sample
 from tests.cuda_on_cpu.gaussian_problems import (
     Problem,
     assert_as_exact,
+    assert_thin_maps_as_exact,
+    flat_templates,
     gradient_for,
     problem_of,
     random_maps,
+    results_of,
 )
 from tests.cuda_on_cpu.layouts import layouts
 from tests.cuda_on_cpu.problems import error
@@ -39,6 +42,15 @@ def test_samples(call: Sample, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("seed", range(14))
 def test_random_problems(seed: int) -> None:
     assert_as_exact(problem_of(random_problem(seed, DTYPES[seed % 2])), CUDA)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_thin_maps(moved: bool) -> None:
+    assert_thin_maps_as_exact(results_of(CUDA), moved, 40)
+
+
+def test_flat_templates() -> None:
+    assert_as_exact(flat_templates(), CUDA)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -20,15 +20,23 @@ def unstable(sample: Sample) -> Tensor:
 
 
 def covariances(
-    source: torch.Generator, shape: tuple[int, ...], least: float, most: float, turn: float = 1.0
+    source: torch.Generator,
+    shape: tuple[int, ...],
+    least: float,
+    most: float,
+    turn: float = 1.0,
+    thin: float = 0.0,
 ) -> Tensor:
     """(*shape, 2, 2) float64: standard deviations in [least, most], axes at any angle, or, with
-    `turn` 0, those of the image."""
+    `turn` 0, those of the image; with `thin` one axis is that many times as long as the other."""
     angle = torch.rand(shape, generator=source, dtype=torch.float64) * torch.pi * turn
     cosine, sine = angle.cos(), angle.sin()
     rotation = torch.stack((cosine, -sine, sine, cosine), -1).unflatten(-1, (2, 2))
     deviation = torch.rand(*shape, 2, generator=source, dtype=torch.float64) * (most - least)
-    return rotation * (deviation[..., None, :] + least).square() @ rotation.mT
+    deviation = deviation + least
+    if thin:
+        deviation[..., 1] = deviation[..., 0] / thin
+    return rotation * deviation[..., None, :].square() @ rotation.mT
 
 
 def means(source: torch.Generator, shape: tuple[int, ...], reach: float) -> Tensor:
@@ -75,6 +83,8 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
         ("straight_templates", 2, 3, (3,), (9, 20), dict(affine=True, turn=0.0)),
         ("empty_batch", 0, 3, (3,), (6, 6), dict(affine=True)),
         ("no_maps", 2, 0, 0.1, (6, 6), {}),
+        ("thin", 1, 2, (1, 2), (20, 19), dict(least=6.0, most=12.0, thin=32.0)),
+        ("thin_templates", 2, 3, (3,), (9, 22), dict(affine=True, least=4.0, most=8.0, thin=32.0)),
     ]
     for seed, (name, batch, maps, spread, size, special) in enumerate(rows):
         problem = _problem(name, seed, batch, maps, spread, size, **special)
@@ -96,6 +106,7 @@ def _problem(
     turn: float = 1.0,
     straight: tuple[int, ...] = (),
     skew: float = 0.0,
+    thin: float = 0.0,
     **keywords: Any,
 ) -> Sample:
     source = generator(seed)
@@ -104,7 +115,7 @@ def _problem(
     if not isinstance(spread, tuple):
         covariance = spread
     else:
-        covariance = covariances(source, spread, least, most, turn)
+        covariance = covariances(source, spread, least, most, turn, thin)
         covariance[..., 0, 1] += skew
         for k in straight:  # axes along those of the image
             covariance[..., k, :, :] *= torch.eye(2, dtype=torch.float64)

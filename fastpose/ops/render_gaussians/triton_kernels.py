@@ -65,7 +65,48 @@ def _part(
 
 
 @triton.jit
-def _gaussian(x, y, xx, xy, yy, a, b, c, d, u, v, jitter, MOVED: tl.constexpr):
+def _regress(xx, xy, yy, jitter, per_yy):
+    """regress of math.h: slope, rest, left."""
+    slope = xy * per_yy
+    rest = per_yy * tl.fma(-slope, jitter, tl.fma(-slope, yy, xy))
+    return slope, rest, tl.fma(-xy, rest, tl.fma(-xy, slope, xx) + jitter)
+
+
+@triton.jit
+def _moved_spread(xx, xy, yy, a, b, c, d, jitter):
+    """moved_spread_of of math.h: xx, yy, 1 / yy, shear, left."""
+    wide = tl.abs(xx) > tl.abs(yy)
+    greater = tl.where(wide, xx, yy)
+    lesser = tl.where(wide, yy, xx)
+    u_x = tl.where(wide, b, a)
+    u_y = tl.where(wide, d, c)
+    v_x = tl.where(wide, a, b)
+    v_y = tl.where(wide, c, d)
+    zero = tl.zeros_like(xx)
+    per_greater = tl.where(greater == 0, zero, inverse(greater))
+    slope, rest, left = _regress(lesser, xy, greater, zero, per_greater)
+    w_x = tl.fma(rest, u_x, tl.fma(slope, u_x, v_x))
+    w_y = tl.fma(rest, u_y, tl.fma(slope, u_y, v_y))
+    with_u = left * u_y
+    with_w = greater * w_y
+    moved_xx = left * (u_x * u_x) + greater * (w_x * w_x)
+    moved_yy = with_u * u_y + with_w * w_y + jitter
+    per_yy = inverse(moved_yy)
+    shear = (with_u * u_x + with_w * w_x) * per_yy
+    u = tl.fma(-shear, u_y, u_x)
+    w = tl.fma(rest, u, tl.fma(slope, u, tl.fma(-shear, v_y, v_x)))
+    shear += per_yy * tl.fma(-shear, jitter, with_u * u + with_w * w)
+    product = b * c
+    det = tl.fma(a, d, -product) - tl.fma(b, c, -product)
+    left = det * (det * (left * (greater * per_yy)))
+    left += jitter * ((moved_xx + moved_yy) * per_yy)
+    return moved_xx + jitter, moved_yy, per_yy, shear, left
+
+
+@triton.jit
+def _gaussian(
+    x, y, xx, xy, yy, a, b, c, d, u, v, jitter, HAS_COVARIANCE: tl.constexpr, MOVED: tl.constexpr
+):  # fmt: skip
     """make_gaussian of math.h: x (NaN if spoilt), y, shear, along, across."""
     T: tl.constexpr = x.dtype
     IS_DOUBLE: tl.constexpr = tl.float64 == T
@@ -74,28 +115,20 @@ def _gaussian(x, y, xx, xy, yy, a, b, c, d, u, v, jitter, MOVED: tl.constexpr):
     MOST: tl.constexpr = 1.7976931348623157e308 if IS_DOUBLE else 3.4028234663852886e38
     more = (tl.zeros_like(x) + jitter).to(T)
     if MOVED:
-        moved_x = a * x + b * y + u
-        moved_y = c * x + d * y + v
-        first_x = a * xx + b * xy
-        first_y = a * xy + b * yy
-        moved_xx = first_x * a + first_y * b
-        moved_xy = first_x * c + first_y * d
-        moved_yy = (c * xx + d * xy) * c + (c * xy + d * yy) * d + more
-        per_yy = inverse(moved_yy)
-        det = a * d - b * c
-        own = xx * per_yy * yy - xy * per_yy * xy
-        left = det * (det * own) + more * ((moved_xx + moved_yy) * per_yy)
+        moved_x = tl.fma(a, x, tl.fma(b, y, u))
+        moved_y = tl.fma(c, x, tl.fma(d, y, v))
         x = moved_x
         y = moved_y
-        xx = moved_xx + more
-        xy = moved_xy
-        yy = moved_yy
+        xx, yy, per_yy, shear, left = _moved_spread(xx, xy, yy, a, b, c, d, more)
     else:
+        per_yy = inverse(yy + more)
+        shear = tl.zeros_like(x)
+        left = xx + more
+        if HAS_COVARIANCE:
+            slope, rest, left = _regress(xx, xy, yy, more, per_yy)
+            shear = slope + rest
         xx += more
         yy += more
-        per_yy = inverse(yy)
-        left = xx - xy * (xy * per_yy)
-    shear = xy * per_yy
     along = _root(inverse(left) * HALF_LOG2E)
     across = _root(per_yy * HALF_LOG2E)
     far_y = 1 + tl.abs(y)
@@ -135,7 +168,9 @@ def forward_kernel(
         affine + b * affine_b + wide * affine_k, mean_c, covariance_i, covariance_j, affine_i,
         affine_j, variance, inside, HAS_COVARIANCE, MOVED,
     )  # fmt: skip
-    x, y, shear, along, across = _gaussian(x, y, xx, xy, yy, ma, mb, mc, md, mu, mv, jitter, MOVED)
+    x, y, shear, along, across = _gaussian(
+        x, y, xx, xy, yy, ma, mb, mc, md, mu, mv, jitter, HAS_COVARIANCE, MOVED
+    )
     column = left + tl.arange(0, TILE_X)
     row = top + tl.arange(0, TILE_Y)
     # (y, x, map): where maps lie side by side, a warp's lanes do so, too.
@@ -178,7 +213,9 @@ def backward_kernel(
         affine + b * affine_b + k * affine_k, mean_c, covariance_i, covariance_j, affine_i,
         affine_j, variance, k < maps, HAS_COVARIANCE, MOVED,
     )  # fmt: skip
-    x, y, shear, along, across = _gaussian(x, y, xx, xy, yy, ma, mb, mc, md, mu, mv, jitter, MOVED)
+    x, y, shear, along, across = _gaussian(
+        x, y, xx, xy, yy, ma, mb, mc, md, mu, mv, jitter, HAS_COVARIANCE, MOVED
+    )
     sum_a = tl.zeros((TILE_Y, TILE_X), T)
     sum_b = tl.zeros((TILE_Y, TILE_X), T)
     sum_aa = tl.zeros((TILE_Y, TILE_X), T)
@@ -279,7 +316,7 @@ def finish_kernel(
             affine_j, variance, mask, HAS_COVARIANCE, MOVED,
         )  # fmt: skip
         gx, _, shear, along, across = _gaussian(
-            px, py, cxx, cxy, cyy, ma, mb, mc, md, mu, mv, jitter, MOVED
+            px, py, cxx, cxy, cyy, ma, mb, mc, md, mu, mv, jitter, HAS_COVARIANCE, MOVED
         )
         # finish of math.h
         spoilt = (gx - gx).to(tl.float64)  # 0 or NaN

@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 
 from fastpose import ops
 from fastpose.ops.registry import OPERATORS
+from fastpose.ops.render_gaussians import reference as reference_module
 from fastpose.ops.render_gaussians.samples import affines, covariances, means
 from fastpose.ops.samples import Sample, generator
+from tests.cuda_on_cpu.gaussian_problems import (
+    assert_thin_maps_as_exact,
+    flat_templates,
+    gradient_for,
+    results_of,
+)
+from tests.cuda_on_cpu.problems import error
 
 NARROW = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
@@ -242,6 +250,30 @@ def test_elongated(owner, reference):
         torch.testing.assert_close(own, other, rtol=1e-7, atol=1e-7)
     narrow = draw(owner, mean, covariance.float(), (40, 50))
     torch.testing.assert_close(narrow.double(), want, rtol=0, atol=2e-3)
+
+
+def results_of_function(owner):
+    def results(problem, gradient):
+        size = (problem.height, problem.width)
+        given = (problem.mean, problem.covariance, size, problem.affine)
+        image, found = grads(owner, *given, weights=gradient, jitter=problem.jitter)
+        return [image, *found]
+
+    return results
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_thin_maps(kernel, moved):
+    """They lose no more digits than their inputs lack, and fewer than the reference."""
+    assert_thin_maps_as_exact(results_of_function(kernel), moved, 40)
+
+
+def test_jitter_saves_flat_templates(owner):
+    problem = flat_templates()
+    gradient = gradient_for(problem)
+    truth = results_of(reference_module)(problem.to(torch.float64), gradient)
+    for own, want in zip(results_of_function(owner)(problem, gradient), truth, strict=True):
+        assert error(own, want) < 1e-4
 
 
 def test_both_paths_agree(kernel):
