@@ -47,6 +47,15 @@ def test_a_bad_joint_reaches_its_channels_in_its_image_only(owner, value):
     assert grad[1, 0].isfinite().all()
 
 
+def test_a_bad_joint_spares_the_long_channel_before_it(owner):
+    points = some_points(1, joints=24)
+    points[0, 23] = torch.inf
+    chain = tuple((joint, joint + 1) for joint in range(20))
+    image = draw(owner, points, (*chain, (22, 23)), (40, 70), channels=(0,) * 20 + (1,))
+    assert torch.equal(image[:, :1], draw(owner, points, chain, (40, 70)))
+    assert image[0, 1].isnan().all()
+
+
 def test_a_bad_mean_is_a_bad_end(owner):
     points = some_points(1)
     points[0, 3] = torch.nan
