@@ -26,7 +26,8 @@ import numpy as np
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
-SHORTEST_ROUND = 2e-3  # seconds; faster contenders are called several times in a row
+SHORTEST_ROUND = 5e-3  # seconds; faster contenders are called several times in a row
+UNTIMED = 8  # one call in so many, before each round
 LONGEST, FEWEST_ROUNDS = 3.0, 10  # seconds of one contender, where it takes part that often
 RESAMPLED = 500  # times, for an interval
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's mallopt
@@ -65,10 +66,12 @@ class Contender:
         return fastest * self.calls
 
     def measure(self, at: int = 0) -> None:
-        """One round, after a call that is not timed: it finds caches and heap as another contender
-        left them, and a fast contender would share that cost among more calls than a slow one."""
+        """One round, after a few calls that are not timed: they find caches, heap and branch
+        predictors as another contender left them, and a fast contender would share that cost among
+        more calls than a slow one."""
         self.before()
-        self.run()
+        for _ in range(-(-self.calls // UNTIMED)):
+            self.run()
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         cpu, wall = time.process_time(), time.perf_counter()
         for _ in range(self.calls):

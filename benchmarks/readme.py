@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results"
 OPERATORS, STEP = "operator timings", "timings of a training step"  # the tables
 FIRST = ("render_skeleton", "render_gaussians", "warp_templates", "soft_argmax")
-WRONG, TOGETHER = "†", "‡"
+WRONG = "†"
 COLUMNS = {
     "as the paper wrote it": (PAPER,),
     "library": (LIBRARY,),
@@ -83,17 +83,14 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
         for case in dict.fromkeys(r["case"] for r in report["summary"]):
             rows = [r for r in report["summary"] if (r["case"], r["what"]) == (case, BOTH)]
             ours = next(r["wall_ms"] for r in rows if r["contender"] == OURS)
-            alone = any(r["case"] == case and r["threads"] == 1 for r in report["results"])
-            label = f"`{report['operator']}`, {case}" + ("" if alone else f" {TOGETHER}")
-            cells = [label, f"{ours:.3g}"]
+            cells = [f"`{report['operator']}`, {case}", f"{ours:.3g}"]
             cells += [_ratio(rows, groups) for groups in COLUMNS.values()]
             lines.append("| " + " | ".join(cells) + " |")
     loads = [report["machine"]["load"] for report in reports]
     threads = max(row["threads"] for report in reports for row in report["results"])
     said = (
         "How many times longer than fastpose the fastest of each kind takes: by wall time on "
-        f"{threads} threads / by CPU time on one"
-        + (f", in rows with {TOGETHER} on as many." if TOGETHER in "".join(lines) else ".")
+        f"{threads} threads / by CPU time on one."
     )
     if WRONG in "".join(lines):
         said += f" {WRONG}: all of that kind fail the correctness gate."

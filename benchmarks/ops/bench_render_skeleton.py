@@ -102,7 +102,6 @@ BENCHMARK = Benchmark(
     (HEADLINE, LARGE),
     GOALS,
     GRID,
-    brief=frozenset({LARGE}),
     compiled=frozenset({Skeleton(1), Skeleton(64), Skeleton(16, count=120)}),
 )
 

@@ -183,7 +183,6 @@ class Benchmark:
         problem: makes the numbers of a case, from a seed and, if not the CPU, for a device.
         cases: the headline's.
         goals: on those cases.
-        brief: those of the cases that are timed on all threads only.
         grid: further cases, timed more briefly.
         compiled: those of the grid in which torch.compile takes part.
     """
@@ -193,5 +192,4 @@ class Benchmark:
     cases: tuple[Case, ...]
     goals: tuple[Goal, ...]
     grid: tuple[Case, ...] = ()
-    brief: frozenset[Case] = frozenset()
     compiled: frozenset[Case] = field(default_factory=frozenset)

@@ -90,10 +90,9 @@ def measure(operator: str, out: Path, rounds: int, grid: bool, quick: bool, comm
         if allocator != ALLOCATORS[0] and not forbid_mmap():
             continue
         for case in benchmark.cases:
-            threads = thread_counts()[-1:] if case in benchmark.brief else thread_counts()
             more = allocator == ALLOCATORS[0]  # kernels and ceilings allocate nothing large
             report["results"] += compare(
-                benchmark, case, drawn[case], allocator, timing, threads, more
+                benchmark, case, drawn[case], allocator, timing, thread_counts(), more
             )
     finish(report, benchmark)
     if grid:

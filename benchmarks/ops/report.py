@@ -21,8 +21,8 @@ MEASURES = {"wall": ("wall_ms", "min"), "cpu": ("cpu_ms", "median")}
 
 
 def times(report: Row, case: str, what: str, measure: str) -> dict[str, dict[str, float]]:
-    """Milliseconds by contender and allocator: wall time on the most threads that the case was
-    timed on, CPU time on the fewest."""
+    """Milliseconds by contender and allocator: wall time on the most threads, CPU time on the
+    fewest."""
     rows = [row for row in report["results"] if (row["case"], row["what"]) == (case, what)]
     counts, (key, statistic) = {row["threads"] for row in rows}, MEASURES[measure]
     count = max(counts) if measure == "wall" else min(counts)

@@ -52,11 +52,11 @@ def test_a_fast_contender_is_called_often_enough(monkeypatch):
     monkeypatch.setattr(harness.time, "perf_counter", lambda: clock["wall"])
     monkeypatch.setattr(harness.time, "process_time", lambda: clock["cpu"])
     row = Contender("fast", run)
-    assert row.warm_up(0.01) == pytest.approx(2e-3)
-    assert row.calls == 20
+    assert row.warm_up(0.01) == pytest.approx(5e-3)
+    assert row.calls == 50
     row.measure()
     assert row.wall == [pytest.approx(1e-4)] and row.cpu == [pytest.approx(2.5e-5)]
-    assert row.summary()["calls_per_round"] == 20
+    assert row.summary()["calls_per_round"] == 50
 
 
 def test_what_others_left_behind_is_nobodys_cost(monkeypatch):

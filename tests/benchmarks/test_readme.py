@@ -94,12 +94,6 @@ def test_wrong_peers_are_shown_with_a_mark_where_there_is_no_other():
     assert "†" not in readme.table([REPORT])
 
 
-def test_cases_that_were_not_timed_on_one_thread_are_marked():
-    assert "‡" not in readme.table([REPORT])
-    text = readme.table([REPORT | dict(results=REPORT["results"][1:])])
-    assert "B=8 ‡ |" in text and "CPU time on one, in rows with ‡ on as many." in text
-
-
 def test_reports_of_several_runs_say_which_is_which():
     other = REPORT | dict(operator="soft_argmax", command="fastpose benchmark soft_argmax")
     text = readme.table([REPORT, other])

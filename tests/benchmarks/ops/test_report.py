@@ -8,7 +8,7 @@ import json
 import pytest
 
 from benchmarks.ops import report as reports
-from benchmarks.ops.declare import BOTH, COMPILED, EAGER, LIBRARY
+from benchmarks.ops.declare import COMPILED, EAGER, LIBRARY
 from tests.benchmarks.ops.made_up import BAD, CASE, GOOD, declared, goal, made_up, row
 
 
@@ -19,14 +19,6 @@ def test_the_allocator_that_is_better_for_the_peer_counts():
     assert rows["split, compiled"]["times_wall"] == 10
     assert rows["split, compiled"]["times_cpu"] == 15
     assert rows["split"]["peak_bytes"] == 3_000_000 and rows["memset"]["peak_bytes"] is None
-
-
-def test_a_case_without_one_thread_has_its_cpu_time_on_all():
-    changed = made_up()
-    brief = [dict(r, case="large") for r in changed["results"] if r["threads"] == 2]
-    changed["results"] += brief
-    found = reports.times(changed, "large", BOTH, "cpu")
-    assert found["split"] == {"default": 80.0, "without mmap": 40.0}
 
 
 @pytest.mark.parametrize(
