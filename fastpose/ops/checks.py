@@ -15,32 +15,35 @@ from torch import Tensor
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 _NAMES = "float32, float64, bfloat16, float16"
+_WIDE = DTYPES[:2]
+_STRIDED, _SymInt = torch.strided, torch.SymInt  # looking them up in torch takes time
 _MOST_ELEMENTS = 2**31
 
 
-def check_tensor(name: str, value: Any, shape: str | None, *, narrow: bool = False) -> None:
+def check_tensor(name: str, value: Any, shape: str | None, *, narrow: bool = False) -> torch.Size:
     """A floating tensor whose shape reads like `shape`: "(B, K, 2)" has names and fixed sizes, None
-    is any.
+    is any. Returns the shape.
 
     float32 and float64; with `narrow` bfloat16 and float16 too.
     """
     if not isinstance(value, Tensor):
         expected = f"a tensor {shape}" if shape else "a tensor"
         raise TypeError(f"{name} must be {expected}, got {type(value).__name__}")
-    if value.dtype not in (DTYPES if narrow else DTYPES[:2]):
+    if value.dtype not in (DTYPES if narrow else _WIDE):
         expected = f"one of {_NAMES}" if narrow else "float32 or float64"
         raise TypeError(f"{name} must be {expected}, got {value.dtype}")
-    if value.layout != torch.strided:
+    if value.layout is not _STRIDED:
         raise TypeError(f"{name} must be a dense tensor, got {value.layout}")
-    if shape is None:
-        return
-    dimensions, fixed = _sizes(shape)
     found = value.shape
+    if shape is None:
+        return found
+    dimensions, fixed = _sizes(shape)
     fits = len(found) == dimensions
     for i, size in fixed if fits else ():
         fits = fits and found[i] == size
     if not fits:
         raise ValueError(f"{name} must have shape {shape}, got {tuple(found)}")
+    return found
 
 
 _parsed: dict[str, tuple[int, tuple[tuple[int, int], ...]]] = {}
@@ -64,7 +67,8 @@ def check_like(name: str, value: Tensor, other_name: str, other: Tensor) -> None
     """That `value` has the type and device of `other`."""
     if value.dtype != other.dtype:
         raise TypeError(f"{name} must be {other.dtype} like {other_name}, got {value.dtype}")
-    check_device(name, value, other_name, other.device)
+    if value.device != other.device:  # a call would cost more than the question
+        check_device(name, value, other_name, other.device)
 
 
 def check_device(name: str, value: Tensor, other_name: str, device: torch.device) -> None:
@@ -88,7 +92,9 @@ def check_size(size: Any) -> tuple[int, int]:
     """(height, width) of a size given as a number or a pair."""
     sides: Any = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
     for side in sides:
-        if isinstance(side, bool) or not isinstance(side, (int, torch.SymInt)):
+        if type(side) is not int and (
+            isinstance(side, bool) or not isinstance(side, (int, _SymInt))
+        ):
             raise TypeError(f"size must be an integer or a pair (H, W) of them, got {size!r}")
         if side < 1:
             raise ValueError(f"size must be at least 1 pixel, got {size!r}")
@@ -113,7 +119,9 @@ def check_number(name: str, value: Any, least: float = 0.0, *, zero: bool = Fals
 
 def check_is_number(name: str, value: Any) -> None:
     """Any number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if type(value) is not float and (
+        isinstance(value, bool) or not isinstance(value, (int, float))
+    ):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
 
 
@@ -143,10 +151,13 @@ def check_out(
         raise TypeError(f"out must be one of {_NAMES}, got {out.dtype}")
     if dtype is not None and dtype != out.dtype:
         raise TypeError(f"dtype is {dtype}, but out is {out.dtype}; give only one of the two")
-    if tuple(out.shape) != shape:
+    if out.shape != shape:
         raise ValueError(f"out must have shape {shape}, got {tuple(out.shape)}")
-    check_device("out", out, like, device)
-    if any(n > 1 and step == 0 for n, step in zip(out.shape, out.stride(), strict=True)):
+    if out.device != device:
+        check_device("out", out, like, device)
+    if not out.is_contiguous() and any(
+        n > 1 and step == 0 for n, step in zip(out.shape, out.stride(), strict=True)
+    ):
         raise ValueError(f"out must not overlap itself, got strides {out.stride()}")
     if out.requires_grad and out.is_leaf and torch.is_grad_enabled():
         raise ValueError("out must not be a leaf that requires grad: it is written in place")

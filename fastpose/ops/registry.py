@@ -44,6 +44,9 @@ OPERATORS: dict[str, "Operator"] = {}
 Differentiate = Callable[[Callable[..., Any], Callable[..., Any]], Callable[[tuple[Any, ...]], Any]]
 
 _library = torch.library.Library(NAMESPACE, "FRAGMENT")
+# Looking functions up in torch takes time in every call.
+_is_compiling, _is_grad_enabled = torch.compiler.is_compiling, torch.is_grad_enabled
+_below_autograd = torch._C._AutoDispatchBelowAutograd
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Operator:
     room: str = ""  # the folder under fastpose/ops
 
     def __call__(self, *args: Any) -> Any:
-        if torch.compiler.is_compiling():
+        if _is_compiling():
             return self.overload("forward")(*args)
         return _entry(self.name)(args)
 
@@ -91,7 +94,7 @@ class Operator:
 
     def write(self, out: Tensor, *args: Any, backend: str | None = None) -> Tensor:
         """Compute into `out`, which is returned; with autograd. The arguments are the forward's."""
-        if torch.compiler.is_compiling():  # which drops the gradient of a function that writes
+        if _is_compiling():  # which drops the gradient of a function that writes
             return out.copy_(self.overload("forward")(*args))
         if backend is not None:
             self._check_backend(backend)
@@ -103,7 +106,7 @@ class Operator:
             return getattr(self, role).reference
         if backend == "triton":
             return getattr(module_of(self.name, "triton"), role)
-        return self.overload(role)
+        return _direct(self.name, role)
 
     def owner(self, device: str) -> str:
         """Which backend serves tensors on this type of device ("cpu", "cuda", ...)."""
@@ -181,6 +184,11 @@ def _overload(name: str, role: str) -> Callable[..., Any]:
     return getattr(torch.ops.fastpose, name + _SUFFIX[role]).default
 
 
+def _direct(name: str, role: str) -> Callable[..., Any]:
+    """The same without a function in Python around it; not for torch.compile."""
+    return getattr(torch.ops.fastpose, name + _SUFFIX[role]).default._op
+
+
 @cache
 def module_of(name: str, part: str) -> ModuleType:
     """The module `part` of an operator's room; `part`.`name` where several operators share it."""
@@ -218,13 +226,11 @@ def _warn_slow(name: str) -> None:
 # 8 x 8 pixels take 52 microseconds, and those of a product of two numbers, which are torch's own,
 # 24 (measured on the CPU, one thread).
 
-_below_autograd = torch._C._AutoDispatchBelowAutograd
-
 
 @cache
 def _entry(name: str) -> Callable[[tuple[Any, ...]], Any]:
     """The operator from its arguments: with autograd where one of them requires grad."""
-    run_forward, wants_gradients = OPERATORS[name].overload("forward"), _wants_gradients(name)
+    run_forward, wants_gradients = _direct(name, "forward"), _wants_gradients(name)
 
     def call(args: tuple[Any, ...]) -> Any:
         if wants_gradients(args):
@@ -238,15 +244,16 @@ def _entry(name: str) -> Callable[[tuple[Any, ...]], Any]:
 def _wants_gradients(name: str) -> Callable[[tuple[Any, ...]], bool]:
     """Whether autograd has to know of a call with these arguments of the forward."""
     schema = torch._C.parse_schema(name + OPERATORS[name].forward.schema)
-    tensors = [i for i, a in enumerate(schema.arguments) if "Tensor" in str(a.type)]
+    pick = _picks([i for i, a in enumerate(schema.arguments) if "Tensor" in str(a.type)])
 
     def check(args: tuple[Any, ...]) -> bool:
-        if torch.is_grad_enabled():
-            for i in tensors:
-                a = args[i]
-                for t in a if type(a) is list else (a,):
-                    if t is not None and t.requires_grad:
+        if _is_grad_enabled():
+            for a in pick(args):
+                if type(a) is list:
+                    if any(t.requires_grad for t in a):
                         return True
+                elif a is not None and a.requires_grad:
+                    return True
         return False
 
     return check
@@ -325,8 +332,7 @@ def _write_function(name: str, backend: str | None) -> Callable[[Tensor, tuple[A
     def call(out: Tensor, args: tuple[Any, ...]) -> Tensor:
         if wants_gradients(args) or out.requires_grad:
             return apply(out, args, *pick_targets(args))
-        with _below_autograd():
-            write(*pick_taken(args), out)
+        write(*pick_taken(args), out)
         increment_version(out)  # autograd must know: `out` may have been saved for a backward
         return out
 
@@ -410,7 +416,7 @@ class _Wiring:
         args = self._put_in_order(
             (*gradients, *ctx.saved_tensors, *ctx.constants, *self._pick_flags(needed))
         )
-        if torch.is_grad_enabled():  # so that differentiating once more raises, see _second_order
+        if _is_grad_enabled():  # so that differentiating once more raises, see _second_order
             results = self._tracked(*args)
         else:
             with _below_autograd():

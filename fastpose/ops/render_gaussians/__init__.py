@@ -150,17 +150,17 @@ def render_gaussians(
 def _check_template(mean: Any, affine: Any) -> tuple[int, int]:
     """(B, K)."""
     if affine is None:
-        check_tensor("mean", mean, "(B, K, 2)")
-        return mean.shape[0], mean.shape[1]
-    check_tensor("mean", mean, "(K, 2)")
-    check_tensor("affine", affine, "(B, K, 2, 3)")
+        batch, maps, _ = check_tensor("mean", mean, "(B, K, 2)")
+        return batch, maps
+    templates, _ = check_tensor("mean", mean, "(K, 2)")
+    batch, maps, _, _ = check_tensor("affine", affine, "(B, K, 2, 3)")
     check_like("affine", affine, "mean", mean)
-    if affine.shape[1] != mean.shape[0]:
+    if maps != templates:
         raise ValueError(
-            f"affine must have shape (B, K, 2, 3) with K = {mean.shape[0]} like mean, "
+            f"affine must have shape (B, K, 2, 3) with K = {templates} like mean, "
             f"got {tuple(affine.shape)}"
         )
-    return affine.shape[0], affine.shape[1]
+    return batch, maps
 
 
 def _check_covariance(

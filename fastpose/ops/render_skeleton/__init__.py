@@ -120,15 +120,13 @@ def render_skeleton(
     Raises:
         TypeError, ValueError: an argument of the wrong kind, shape, range or device, by name.
     """
-    height, width = _check_call(points, size, sharpness, profile, eps)
+    batch, joints, height, width = _check_call(points, size, sharpness, profile, eps)
     plan = plan_for(limbs, channels, widths, points.device)
-    if plan.joints > points.shape[1]:
-        raise ValueError(
-            f"limbs name joint {plan.joints - 1}, but points have {points.shape[1]} joints"
-        )
+    if plan.joints > joints:
+        raise ValueError(f"limbs name joint {plan.joints - 1}, but points have {joints} joints")
     drawing = (points, plan.packed, plan.widths, plan.limbs, plan.channels)
     fall_off = (float(sharpness), PROFILES[profile], float(eps))
-    shape = (points.shape[0], plan.channels, height, width)
+    shape = (batch, plan.channels, height, width)
     check_numel("size", shape)
     if out is not None:
         check_out(out, "points", points.device, shape, dtype)
@@ -138,10 +136,13 @@ def render_skeleton(
     return run(*drawing, height, width, *fall_off, dtype or points.dtype)
 
 
-def _check_call(points: Any, size: Any, sharpness: Any, profile: Any, eps: Any) -> tuple[int, int]:
-    check_tensor("points", points, "(B, K, 2)")
-    sides = check_size(size)
+def _check_call(
+    points: Any, size: Any, sharpness: Any, profile: Any, eps: Any
+) -> tuple[int, int, int, int]:
+    """B, K, H, W."""
+    batch, joints, _ = check_tensor("points", points, "(B, K, 2)")
+    height, width = check_size(size)
     check_choice("profile", profile, PROFILES)
     check_number("sharpness", sharpness)
     check_number("eps", eps, SMALLEST_EPS)
-    return sides
+    return batch, joints, height, width

@@ -118,14 +118,14 @@ def soft_argmax(
     Raises:
         TypeError, ValueError: an argument of the wrong kind, shape or range, by name.
     """
-    _check_call(logits, mode, extent)
+    height, width = _check_call(logits, mode, extent)
     stride = logits.stride()
     args = (
         logits,
         mode == "joint",
         float(extent),
-        logits.shape[2],
-        logits.shape[3],
+        height,
+        width,
         logits.dtype,
         stride[1] == 1 and stride[3] != 1,
     )
@@ -137,14 +137,15 @@ def soft_argmax(
     return points, confidence
 
 
-def _check_call(logits: Any, mode: Any, extent: Any) -> None:
-    check_tensor("logits", logits, "(B, K, H, W)", narrow=True)
-    sides = logits.shape[2:]
-    if not all(1 <= side <= LONGEST_SIDE for side in sides):
+def _check_call(logits: Any, mode: Any, extent: Any) -> tuple[int, int]:
+    """H, W."""
+    _, _, height, width = check_tensor("logits", logits, "(B, K, H, W)", narrow=True)
+    if not (1 <= height <= LONGEST_SIDE and 1 <= width <= LONGEST_SIDE):
         raise ValueError(
-            f"logits must have maps of 1 to {LONGEST_SIDE} rows and columns, got {tuple(sides)}"
+            f"logits must have maps of 1 to {LONGEST_SIDE} rows and columns, got {(height, width)}"
         )
     if not isinstance(mode, str):
         raise TypeError(f"mode must be a string, got {type(mode).__name__}")
     check_choice("mode", mode, MODES)
     check_number("extent", extent)
+    return height, width

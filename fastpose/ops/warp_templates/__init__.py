@@ -103,8 +103,8 @@ def warp_templates(
     Raises:
         TypeError, ValueError: an argument of the wrong kind, shape, range or device, by name.
     """
-    height, width = _check_call(templates, affine, size)
-    shape = (affine.shape[0], affine.shape[1], height, width)
+    batch, maps, height, width = _check_call(templates, affine, size)
+    shape = (batch, maps, height, width)
     check_numel("size", shape)
     if out is not None:
         check_out(out, "templates", templates.device, shape, dtype)
@@ -114,18 +114,17 @@ def warp_templates(
     return run(templates, affine, height, width, dtype or templates.dtype)
 
 
-def _check_call(templates: Any, affine: Any, size: Any) -> tuple[int, int]:
-    check_tensor("templates", templates, "(K, h, w)")
-    check_tensor("affine", affine, "(B, K, 2, 3)")
+def _check_call(templates: Any, affine: Any, size: Any) -> tuple[int, int, int, int]:
+    """B, K, H, W."""
+    shape = check_tensor("templates", templates, "(K, h, w)")
+    batch, maps, _, _ = check_tensor("affine", affine, "(B, K, 2, 3)")
     check_like("affine", affine, "templates", templates)
-    count, *sides = templates.shape
+    count, *sides = shape
     if min(sides) < 1 or max(sides) > MOST_TEXELS:
         raise ValueError(
             f"templates must have sides of 1 to {MOST_TEXELS} pixels, got {tuple(sides)}"
         )
-    check_numel("templates", templates.shape)
-    if affine.shape[1] != count:
-        raise ValueError(
-            f"affine must have one map for each of the {count} templates, got {affine.shape[1]}"
-        )
-    return check_size(size)
+    check_numel("templates", shape)
+    if maps != count:
+        raise ValueError(f"affine must have one map for each of the {count} templates, got {maps}")
+    return batch, maps, *check_size(size)
