@@ -99,19 +99,36 @@ FASTPOSE_INLINE V pixel_weight(V grad, V squared, V scale, V eps) {
   return grad * inverse * power_of_two(scale * ((squared + eps) * inverse));
 }
 
-// Tile by tile, so that few numbers are added to a large one and rounding errors stay small.
+// The sums of a band, where most limbs win no pixel: adding up the lanes of theirs takes time.
 template <typename V>
-FASTPOSE_INLINE void add(LimbSums<V>& sums, const LimbSums<V>& tile) {
-  sums.start = sums.start + tile.start;
-  sums.end = sums.end + tile.end;
-  sums.across = sums.across + tile.across;
-  sums.turn = sums.turn + tile.turn;
-}
+struct BandSums {
+  LimbSums<V> limb[kMostLimbs];
+  bool won[kMostLimbs];
+
+  FASTPOSE_INLINE void clear(int limbs) {
+    const V zero(typename V::scalar(0));
+    for (int e = 0; e < limbs; ++e) limb[e] = {zero, zero, zero, zero}, won[e] = false;
+  }
+  // Tile by tile, so that few numbers are added to a large one and rounding errors stay small.
+  FASTPOSE_INLINE void add(int e, const LimbSums<V>& tile) {
+    LimbSums<V>& sums = limb[e];
+    sums.start = sums.start + tile.start;
+    sums.end = sums.end + tile.end;
+    sums.across = sums.across + tile.across;
+    sums.turn = sums.turn + tile.turn;
+    won[e] = true;
+  }
+  FASTPOSE_INLINE void write(int e, double factor, double* to) const {
+    const LimbSums<V>& sums = limb[e];
+    const V of[4] = {sums.start, sums.end, sums.across, sums.turn};
+    for (int i = 0; i < 4; ++i) to[i] = won[e] ? factor * sum(of[i]) : 0;
+  }
+};
 
 template <bool kWide, int kProfile, typename V>
 FASTPOSE_INLINE void sum_of_tile(const LimbTable<typename V::scalar>& limbs, const Entry* list,
                                  int count, V pixel_x, int row, const V (&grad)[kTileRows], V scale,
-                                 V eps, LimbSums<V>* sums) {
+                                 V eps, BandSums<V>& sums) {
   using T = typename V::scalar;
   V best[kTileRows], winner[kTileRows];
   for_squares<kWide>(limbs, list[0], pixel_x, row, [&](int r, V squared) {
@@ -128,7 +145,7 @@ FASTPOSE_INLINE void sum_of_tile(const LimbTable<typename V::scalar>& limbs, con
   }
   if (count == 1) {
     const auto weight = [&](int r) { return best[r]; };
-    add(sums[list[0].limb()], sums_of<kWide>(limbs, list[0], pixel_x, row, weight));
+    sums.add(list[0].limb(), sums_of<kWide>(limbs, list[0], pixel_x, row, weight));
     return;
   }
   for (int i = 0; i < count; ++i) {
@@ -136,7 +153,7 @@ FASTPOSE_INLINE void sum_of_tile(const LimbTable<typename V::scalar>& limbs, con
     for (int r = 0; r < kTileRows; ++r) wins |= equal(winner[r], V(T(i)));
     if (!wins) continue;
     const auto weight = [&](int r) { return keep_equal(best[r], winner[r], V(T(i))); };
-    add(sums[list[i].limb()], sums_of<kWide>(limbs, list[i], pixel_x, row, weight));
+    sums.add(list[i].limb(), sums_of<kWide>(limbs, list[i], pixel_x, row, weight));
   }
 }
 
@@ -150,22 +167,21 @@ void gather(const Drawing& drawing, const Grid& grid, const Image& grad_output, 
   const double factor = kProfile == gaussian ? 2 * drawing.sharpness : drawing.sharpness;
   const T* x = static_cast<const T*>(grid.x);
   LimbTable<T> limbs;
-  LimbSums<V> sums[kMostLimbs];
+  BandSums<V> sums;
   int64_t image = -1;
   for (int64_t task = first; task < last; ++task) {
     const int64_t b = task / bands(drawing);
     if (b != image) limbs.set(drawing, image = b);
     const int band = static_cast<int>(task % bands(drawing));
     limbs.set_band(drawing, grid, band);
-    const V zero(T(0));
-    for (int e = 0; e < drawing.limbs; ++e) sums[e] = {zero, zero, zero, zero};
+    sums.clear(drawing.limbs);
     for (int c = 0; c < drawing.channels; ++c) {
       const int begin = drawing.plan[c], end = drawing.plan[c + 1];
       if (begin == end) continue;
       const int spoilt = limbs.spoilt(begin, end);
       if (spoilt >= 0) {
         const V nan{T(NAN)};
-        sums[spoilt] = {nan, nan, nan, nan};
+        sums.add(spoilt, {nan, nan, nan, nan});
         continue;
       }
       const Plane<T> plane(grad_output, b, c);
@@ -182,12 +198,7 @@ void gather(const Drawing& drawing, const Grid& grid, const Image& grad_output, 
                        });
     }
     double* result = results + task * drawing.limbs * 4;
-    for (int e = 0; e < drawing.limbs; ++e, result += 4) {
-      result[0] = factor * sum(sums[e].start);
-      result[1] = factor * sum(sums[e].end);
-      result[2] = factor * sum(sums[e].across);
-      result[3] = factor * sum(sums[e].turn);
-    }
+    for (int e = 0; e < drawing.limbs; ++e) sums.write(e, factor, result + 4 * e);
   }
 }
 

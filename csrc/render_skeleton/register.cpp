@@ -4,6 +4,7 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -130,17 +131,19 @@ Tensor backward(const Tensor& grad_output, const Tensor& points, const Tensor& p
                            grad_output.size(3), sharpness, profile, eps);
   check_plan(drawing, plan);
   Tensor grad_points = new_tensor(points, {points.size(0), points.size(1), 2});
-  std::vector<double> sums(drawing.batch * skeleton::bands(drawing) * limbs * 4);
+  // Not set to 0, which would bring it into this thread's cache and take it out of the others'.
+  const std::unique_ptr<double[]> sums(
+      new double[drawing.batch * skeleton::bands(drawing) * limbs * 4]);
   const auto kernel = FASTPOSE_CPU(render_skeleton_backward);
   const auto run = [&](const Grid& grid, int64_t first, int64_t last) {
-    kernel(drawing, grid, image, sums.data(), first, last);
+    kernel(drawing, grid, image, sums.get(), first, last);
   };
   if (drawing.is_double) {
     for_tasks<double>(drawing, run);
-    finish_gradients(drawing, sums.data(), static_cast<double*>(grad_points.data_ptr()));
+    finish_gradients(drawing, sums.get(), static_cast<double*>(grad_points.data_ptr()));
   } else {
     for_tasks<float>(drawing, run);
-    finish_gradients(drawing, sums.data(), static_cast<float*>(grad_points.data_ptr()));
+    finish_gradients(drawing, sums.get(), static_cast<float*>(grad_points.data_ptr()));
   }
   return grad_points;
 }

@@ -43,8 +43,16 @@ MUTANTS = (
         "skeleton-sums-of-the-task-before",
         "wrong reduction across threads: a thread's later bands contain its earlier ones",
         CPU_CPP,
-        "e < drawing.limbs; ++e) sums[e] = {zero, zero, zero, zero};",
-        "task == first && e < drawing.limbs; ++e) sums[e] = {zero, zero, zero, zero};",
+        "    sums.clear(drawing.limbs);",
+        "    if (task == first) sums.clear(drawing.limbs);",
+        CPU,
+    ),
+    Mutant(
+        "skeleton-winners-forgotten",
+        "dropped contribution: what the first limb wins is left out",
+        CPU_CPP,
+        "    won[e] = true;",
+        "    won[e] = e != 0;",
         CPU,
     ),
     Mutant(
