@@ -38,7 +38,7 @@ constexpr int kSums = 5;  // members of math.h's Sums
 // Work is cut into bands of rows of `group` maps of one image, whatever the number of threads, and
 // sums are formed band by band, so that they are the same for every cut. Task i is band i % bands
 // of group i / bands; groups do not reach across images.
-constexpr int kBandRows = 64;
+constexpr int kBandRows = 128;
 constexpr int kMostTogether = 32;
 
 struct Tasks {
