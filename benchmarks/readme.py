@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ops.declare import BOTH, COMPILED, EAGER, LIBRARY, OURS, PAPER
-from benchmarks.ops.report import MISSED, NOT_MEASURED
+from benchmarks.ops.report import goals_by_verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results"
@@ -104,12 +104,9 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
 
 def _goals(reports: Sequence[dict[str, Any]]) -> str:
     """How many goals were reached, and the others by name."""
-    goals = [goal for report in reports for goal in report["goals"]]
-    missed = [goal for goal in goals if goal["verdict"] == MISSED]
-    unknown = [goal for goal in goals if goal["verdict"] == NOT_MEASURED]
-    met = len(goals) - len(missed) - len(unknown)
-    said = f"{met} of our {len(goals)} goals are reached"
-    lines = [f"{said}; the others:", ""] if met < len(goals) else [f"{said}."]
+    met, missed, unknown = goals_by_verdict(reports)
+    said = f"{len(met)} of our {len(met + missed + unknown)} goals are reached"
+    lines = [f"{said}; the others:", ""] if missed or unknown else [f"{said}."]
     for goal in missed:
         least = "at most" if goal["at_most"] else "at least"
         wanted = f"{least} {goal['must']:g} wanted"

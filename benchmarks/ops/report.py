@@ -142,11 +142,17 @@ def table(report: Row) -> list[str]:
     return lines
 
 
+def goals_by_verdict(reports: Sequence[Row]) -> tuple[list[Row], list[Row], list[Row]]:
+    """Those that were reached, those that were missed, those that were not measured."""
+    goals = [goal for report in reports for goal in report["goals"]]
+    missed, unknown = ([g for g in goals if g["verdict"] == v] for v in (MISSED, NOT_MEASURED))
+    return [g for g in goals if g["verdict"] not in (MISSED, NOT_MEASURED)], missed, unknown
+
+
 def goal_table(reports: Sequence[Row]) -> list[str]:
     """Which goals were reached, for the terminal."""
     lines = ["", f"{'goal':62} {'x wall':>8} {'x cpu':>8} {'must':>8} {'stretch':>8}"]
-    goals = [goal for report in reports for goal in report["goals"]]
-    for goal in goals:
+    for goal in (goal for report in reports for goal in report["goals"]):
         sign = "<=" if goal["at_most"] else ">="
         must, stretch = (
             "" if goal[what] is None else f"{sign}{goal[what]:g}" for what in ("must", "stretch")
@@ -158,8 +164,7 @@ def goal_table(reports: Sequence[Row]) -> list[str]:
             wrong = "" if goal["rivals_right"] else ", whose result is wrong"
             line += f" (against {goal['wall_rival']}{wrong})"
         lines.append(line)
-    missed, unknown = (sum(g["verdict"] == v for g in goals) for v in (MISSED, NOT_MEASURED))
-    met = len(goals) - missed - unknown
+    met, missed, unknown = map(len, goals_by_verdict(reports))
     lines.append(f"goals: {met} reached, {missed} missed, {unknown} not measured")
     return lines
 

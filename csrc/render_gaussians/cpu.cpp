@@ -33,8 +33,8 @@ struct Place {
         k(task / tasks.bands % tasks.groups * tasks.group),
         maps(int(drawing.maps - k < tasks.group ? drawing.maps - k : tasks.group)),
         band(task % tasks.bands),
-        top(int(band) * kBandRows),
-        bottom(drawing.height - top < kBandRows ? drawing.height : top + kBandRows) {}
+        top(int(band) * tasks.band_rows),
+        bottom(drawing.height - top < tasks.band_rows ? drawing.height : top + tasks.band_rows) {}
 };
 
 // Some rows of a task, in some columns; the first is row `row` of the tables.
@@ -69,7 +69,7 @@ struct Walk {
       for (int y = place.top; y < place.bottom; y += kRows<kMost>) {
         const int row = (y - place.top) % kTableRows<kMost>, rest = place.bottom - y;
         for (int m = 0; row == 0 && m < place.maps; ++m) {
-          table[m].template set_rows<kGradient>(grid, y);
+          table[m].template set_rows<kGradient>(grid, y, place.bottom - y);
         }
         visit(Piece{y, row, rest < kRows<kMost> ? rest : kRows<kMost>, left, columns,
                     y == place.top, rest <= kRows<kMost>});

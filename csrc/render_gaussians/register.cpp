@@ -27,14 +27,13 @@ constexpr int64_t kEnoughGroups = 16;       // to keep all threads busy without 
 
 // Tasks that a thread should take at least.
 int64_t grain(const Drawing& drawing, const Tasks& tasks) {
-  const int64_t rows =
-      drawing.height < gaussians::kBandRows ? drawing.height : gaussians::kBandRows;
+  const int64_t rows = drawing.height < tasks.band_rows ? drawing.height : tasks.band_rows;
   const int64_t pixels = rows * drawing.width * tasks.group;
   return (kPixelsPerThread + pixels - 1) / pixels;
 }
 
 void draw(const Drawing& drawing, const Image& output) {
-  const Tasks tasks(drawing, output);
+  const Tasks tasks(drawing, output, false);
   const auto kernel = FASTPOSE_CPU(render_gaussians_forward);
   parallel_for(0, drawing.batch * tasks.groups * tasks.bands, grain(drawing, tasks),
                [&](int64_t first, int64_t last) { kernel(drawing, tasks, output, first, last); });
@@ -103,7 +102,7 @@ void finish_templates(const Drawing& drawing, int64_t bands, const double* share
 
 template <typename T>
 void gather(const Drawing& drawing, const Image& grad_output, const Gradients& gradients) {
-  const Tasks tasks(drawing, grad_output);
+  const Tasks tasks(drawing, grad_output, true);
   const int64_t bands = tasks.bands, groups = drawing.batch * tasks.groups;
   const int64_t maps = drawing.batch * drawing.maps;
   std::vector<double> sums(maps * bands * kSums);

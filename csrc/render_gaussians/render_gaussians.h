@@ -39,19 +39,22 @@ constexpr int kSums = 5;  // members of math.h's Sums
 // sums are formed band by band, so that they are the same for every cut. Task i is band i % bands
 // of group i / bands; groups do not reach across images.
 constexpr int kBandRows = 128;
+constexpr int kBandRowsTogether = 64;  // of some maps together, where there are no sums to form
 constexpr int kMostTogether = 32;
 
 struct Tasks {
   int group;       // maps that are drawn together: 1, or more where they are neighbours in memory
   int64_t groups;  // of an image
+  int band_rows;
   int64_t bands;
 
-  Tasks(const Drawing& drawing, const Image& image)
+  Tasks(const Drawing& drawing, const Image& image, bool has_sums)
       : group(image.stride[1] == 1 && image.stride[3] > 1
                   ? int(drawing.maps < kMostTogether ? drawing.maps : kMostTogether)
                   : 1),
         groups(group > 0 ? (drawing.maps + group - 1) / group : 0),
-        bands((drawing.height + kBandRows - 1) / kBandRows) {}
+        band_rows(has_sums || group == 1 ? kBandRows : kBandRowsTogether),
+        bands((drawing.height + band_rows - 1) / band_rows) {}
 };
 
 }  // namespace fastpose::gaussians

@@ -14,12 +14,12 @@ constexpr int kColumns = 128;  // of which tables are made at a time
 // Of one map a whole band of rows, of some maps together less.
 template <int kMost>
 constexpr int kTableRows = kMost == 1 ? kBandRows : 32;
-static_assert(kColumns % Floats::lanes == 0 && kBandRows % kTableRows<kMostTogether> == 0);
+static_assert(kColumns % Floats::lanes == 0 && kBandRowsTogether % kTableRows<kMostTogether> == 0);
 
 // Rows of a group (see Table), and what |a| may grow by from its first to its last.
 constexpr int kMostGroup = 16, kLeastGroup = 4;
 constexpr double kMostGrowth = 2;
-static_assert(kTableRows<kMostTogether> % kMostGroup == 0);
+static_assert(kTableRows<kMostTogether> % kMostGroup == 0 && kMostGroup % Floats::lanes == 0);
 // The columns' share of a value is 2^kLift too large and the rows' too small: with that none of
 // them underflows unless the value is below 2^-100.
 constexpr int kLift = 22;
@@ -94,19 +94,21 @@ struct Table {
     if (separable) set_bells<kGradient>(a, kColumns, bell0, bell1, bell2);
   }
 
-  // Rows top, top + 1, ... of the image.
+  // Rows top, top + 1, ... of the image, of which `rest` are left to draw.
   template <bool kGradient>
-  void set_rows(const Grid<T>& grid, int top) {
-    for (int r = 0; r < rows; ++r) {
+  void set_rows(const Grid<T>& grid, int top, int rest) {
+    const int whole = (rest + kMostGroup - 1) / kMostGroup * kMostGroup;
+    const int count = whole < rows ? whole : rows;
+    for (int r = 0; r < count; ++r) {
       const T dy = grid.start_y + T(top + r) * grid.step_y - gaussian.y;
       b[r] = gaussian.across * dy;
     }
-    if (separable) return set_bells<kGradient>(b, rows, height0, height1, height2);
-    for (int r = 0; r < rows; ++r) {
+    if (separable) return set_bells<kGradient>(b, count, height0, height1, height2);
+    for (int r = 0; r < count; ++r) {
       const T grown = T(r & (group - 1)) * p;
       height0[r] = -(grown * grown + b[r] * b[r]);
     }
-    for (int r = 0; r < rows; r += V::lanes) {
+    for (int r = 0; r < count; r += V::lanes) {
       power_of_two(V::load(height0 + r), -kLift).store(height0 + r);
     }
   }

@@ -99,7 +99,7 @@ FASTPOSE_INLINE V pixel_weight(V grad, V squared, V scale, V eps) {
   return grad * inverse * power_of_two(scale * ((squared + eps) * inverse));
 }
 
-// The sums of a band, where most limbs win no pixel: adding up the lanes of theirs takes time.
+// The sums of a band. Most limbs win no pixel there; the lanes of theirs, all 0, are not added up.
 template <typename V>
 struct BandSums {
   LimbSums<V> limb[kMostLimbs];
@@ -107,7 +107,10 @@ struct BandSums {
 
   FASTPOSE_INLINE void clear(int limbs) {
     const V zero(typename V::scalar(0));
-    for (int e = 0; e < limbs; ++e) limb[e] = {zero, zero, zero, zero}, won[e] = false;
+    for (int e = 0; e < limbs; ++e) {
+      limb[e] = {zero, zero, zero, zero};
+      won[e] = false;
+    }
   }
   // Tile by tile, so that few numbers are added to a large one and rounding errors stay small.
   FASTPOSE_INLINE void add(int e, const LimbSums<V>& tile) {

@@ -132,8 +132,8 @@ Tensor backward(const Tensor& grad_output, const Tensor& points, const Tensor& p
   check_plan(drawing, plan);
   Tensor grad_points = new_tensor(points, {points.size(0), points.size(1), 2});
   // Not set to 0, which would bring it into this thread's cache and take it out of the others'.
-  const std::unique_ptr<double[]> sums(
-      new double[drawing.batch * skeleton::bands(drawing) * limbs * 4]);
+  const auto sums = std::make_unique_for_overwrite<double[]>(drawing.batch *
+                                                             skeleton::bands(drawing) * limbs * 4);
   const auto kernel = FASTPOSE_CPU(render_skeleton_backward);
   const auto run = [&](const Grid& grid, int64_t first, int64_t last) {
     kernel(drawing, grid, image, sums.get(), first, last);

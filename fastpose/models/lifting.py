@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from fastpose.errors import UserError
 from fastpose.models.base import Model, ModelConfig
-from fastpose.nn.batch_norm import BatchNorm2d
+from fastpose.nn.batch_norm import BatchNorm1d
 from fastpose.skeletons import Skeleton, conversion_matrix
 
 ROOT = "pelvis"
@@ -61,14 +61,12 @@ class Layer(nn.Module):
         super().__init__()
         self.linear = nn.Linear(inputs, outputs)
         nn.init.kaiming_normal_(self.linear.weight)
-        self.norm = BatchNorm2d(outputs)
+        self.norm = BatchNorm1d(outputs)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, outputs) from (B, inputs)."""
-        # As pictures of one pixel, so that the one kind of batch normalisation serves.
-        x = self.norm(self.linear(x)[:, :, None, None])[:, :, 0, 0]
-        return self.dropout(torch.relu(x))
+        return self.dropout(torch.relu(self.norm(self.linear(x))))
 
 
 class Lifter(Model):

@@ -39,6 +39,15 @@ class BatchNorm2d(nn.BatchNorm2d):
         )
 
 
+class BatchNorm1d(BatchNorm2d):
+    """The same of vectors, taken for pictures of one pixel: so what is done for layers of the one
+    kind is done for this one too."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalised (B, C)."""
+        return super().forward(input[:, :, None, None])[:, :, 0, 0]
+
+
 def whole_batch_statistics(x: Tensor, across: Across) -> tuple[Tensor, Tensor]:
     """Mean and biased variance (C,) of (B, C, H, W) over the whole batch, at least float32."""
     variance, mean = torch.var_mean(widen(x), dim=(0, 2, 3), correction=0)

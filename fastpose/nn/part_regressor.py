@@ -12,7 +12,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from fastpose.nn.batch_norm import BatchNorm2d
+from fastpose.nn.batch_norm import BatchNorm1d
 from fastpose.nn.blocks import leaky_block
 
 VARIANTS = ("released", "paper_like")
@@ -51,7 +51,7 @@ class PartRegressor(nn.Module):
             raise ValueError(f"variant: expected one of {VARIANTS}, got {variant!r}")
         hidden = 16 * width
         self.hidden = nn.Linear(channels * side * side, hidden)
-        self.norm = BatchNorm2d(hidden)
+        self.norm = BatchNorm1d(hidden)
         self.head = nn.Linear(hidden, outputs)
         if zero_head:
             nn.init.zeros_(self.head.weight)
@@ -60,9 +60,7 @@ class PartRegressor(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, outputs) float32 from (B, 3, S, S) in [-1, 1]."""
         maps = self.features(images).flatten(1)
-        # As pictures of one pixel, so that the one kind of batch normalisation serves.
-        hidden = self.norm(self.hidden(maps)[:, :, None, None])[:, :, 0, 0]
-        hidden = nn.functional.leaky_relu(hidden, 0.01)
+        hidden = nn.functional.leaky_relu(self.norm(self.hidden(maps)), 0.01)
         # Lengths of a pixel in 256 are more than 8 bits of mantissa hold.
         with torch.autocast(images.device.type, enabled=False):
             return self.head(hidden.to(self.head.weight.dtype))

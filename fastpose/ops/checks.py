@@ -67,16 +67,20 @@ def check_like(name: str, value: Tensor, other_name: str, other: Tensor) -> None
     """That `value` has the type and device of `other`."""
     if value.dtype != other.dtype:
         raise TypeError(f"{name} must be {other.dtype} like {other_name}, got {value.dtype}")
-    if value.device != other.device:  # a call would cost more than the question
-        check_device(name, value, other_name, other.device)
+    if value.device != other.device:
+        raise _elsewhere(name, value, other_name, other.device)
 
 
 def check_device(name: str, value: Tensor, other_name: str, device: torch.device) -> None:
     """That `value` is on the device of the argument called `other_name`."""
     if value.device != device:
-        raise ValueError(
-            f"{name} must be on the device of {other_name} ({device}), got {value.device}"
-        )
+        raise _elsewhere(name, value, other_name, device)
+
+
+def _elsewhere(name: str, value: Tensor, other_name: str, device: torch.device) -> ValueError:
+    return ValueError(
+        f"{name} must be on the device of {other_name} ({device}), got {value.device}"
+    )
 
 
 def check_same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
@@ -149,12 +153,14 @@ def check_out(
         raise TypeError(f"out must be a tensor, got {type(out).__name__}")
     if out.dtype not in DTYPES:
         raise TypeError(f"out must be one of {_NAMES}, got {out.dtype}")
+    if out.layout is not _STRIDED:
+        raise TypeError(f"out must be a dense tensor, got {out.layout}")
     if dtype is not None and dtype != out.dtype:
         raise TypeError(f"dtype is {dtype}, but out is {out.dtype}; give only one of the two")
     if out.shape != shape:
         raise ValueError(f"out must have shape {shape}, got {tuple(out.shape)}")
     if out.device != device:
-        check_device("out", out, like, device)
+        raise _elsewhere("out", out, like, device)
     if not out.is_contiguous() and any(
         n > 1 and step == 0 for n, step in zip(out.shape, out.stride(), strict=True)
     ):

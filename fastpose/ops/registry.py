@@ -81,7 +81,7 @@ class Operator:
         return _overload(self.name, role)
 
     def using(self, backend: str, role: str = "forward") -> Callable[..., Any]:
-        """The given owner's `forward` (with autograd), `backward` or `into`.
+        """The given owner's `forward` (with autograd), `backward` or `into`; not for torch.compile.
 
         Raises:
             ValueError: there is no such owner, or it is not there.
@@ -332,7 +332,7 @@ def _write_function(name: str, backend: str | None) -> Callable[[Tensor, tuple[A
     def call(out: Tensor, args: tuple[Any, ...]) -> Tensor:
         if wants_gradients(args) or out.requires_grad:
             return apply(out, args, *pick_targets(args))
-        write(*pick_taken(args), out)
+        write(*pick_taken(args), out)  # has no autograd of its own that would have to be passed by
         increment_version(out)  # autograd must know: `out` may have been saved for a backward
         return out
 

@@ -189,6 +189,14 @@ MUTANTS = (
         CPU,
     ),
     Mutant(
+        "gaussians-templates-without-bands",
+        "wrong index: a template's shares are looked for as if every map had one band",
+        REGISTER,
+        "shares + (b * drawing.maps + k) * bands * kSums;",
+        "shares + (b * drawing.maps + k) * kSums;",
+        CPU,
+    ),
+    Mutant(
         "gaussians-template-of-one-image",
         "wrong reduction across the batch: a template's gradient comes from the first image only",
         REGISTER,

@@ -85,6 +85,7 @@ def samples(dtype: torch.dtype, device: torch.device | str = "cpu") -> Iterator[
         ("no_maps", 2, 0, 0.1, (6, 6), {}),
         ("thin", 1, 2, (1, 2), (20, 19), dict(least=6.0, most=12.0, thin=32.0)),
         ("thin_templates", 2, 3, (3,), (9, 22), dict(affine=True, least=4.0, most=8.0, thin=32.0)),
+        ("templates_of_two_bands", 2, 3, (3,), (150, 9), dict(affine=True)),
     ]
     for seed, (name, batch, maps, spread, size, special) in enumerate(rows):
         problem = _problem(name, seed, batch, maps, spread, size, **special)
@@ -129,10 +130,12 @@ def _problem(
 
 
 def random_problem(seed: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Sample:
-    """Ordinary heatmaps, blobs or templates, mostly on the image."""
+    """Heatmaps, blobs or templates, mostly on the image; every fifth image is high and narrow."""
     source = generator(seed)
     whole = whole_numbers(source)
     batch, maps, size = whole(1, 3), whole(2, 20), (whole(3, 80), whole(3, 80))
+    if seed % 5 == 3:
+        size = (129 + size[0], 1 + size[1] // 4)
     affine = whole(0, 1) == 1
     leading = (maps,) if affine else (batch, maps)
     options: tuple[tuple[int, ...] | float, ...] = (leading, leading, leading[-1:], 0.03)
