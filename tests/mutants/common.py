@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Mutant, cpu_suite, cuda_suite, python_suite, sanitized_suite
+from tests.mutants.mutant import Mutant, Suite, cpu_suite, cuda_suite, sanitized_suite
 
 SIMD = "csrc/common/simd.h"
 PLANES = "csrc/common/planes.h"
@@ -12,11 +12,16 @@ AVX512 = cpu_suite("render_skeleton", "avx512")
 SCALAR = cpu_suite("render_skeleton", "scalar")
 SANITIZED = sanitized_suite("render_skeleton")
 CUDA = cuda_suite("render_skeleton")
-GENERIC = python_suite(
-    "registry",
+REGISTRY_TESTS = (
     "tests/ops/test_registry.py",
     "tests/ops/test_layouts.py",
     "tests/ops/test_tracing.py",
+)
+GENERIC = Suite(  # with one operator's native library
+    "render_skeleton",
+    "registry",
+    (*REGISTRY_TESTS, "-k", "test_registry or render_skeleton"),
+    native=True,
 )
 
 MUTANTS = (
