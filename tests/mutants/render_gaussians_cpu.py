@@ -193,7 +193,7 @@ MUTANTS = (
         "wrong index: a template's shares are looked for as if every map had one band",
         REGISTER,
         "shares + (b * drawing.maps + k) * bands * kSums;",
-        "shares + (b * drawing.maps + k) * kSums;",
+        "shares + (b * drawing.maps + k) * (bands > 1 ? 1 : bands) * kSums;",
         CPU,
     ),
     Mutant(
