@@ -69,7 +69,7 @@ struct Walk {
       for (int y = place.top; y < place.bottom; y += kRows<kMost>) {
         const int row = (y - place.top) % kTableRows<kMost>, rest = place.bottom - y;
         for (int m = 0; row == 0 && m < place.maps; ++m) {
-          table[m].template set_rows<kGradient>(grid, y, place.bottom - y);
+          table[m].template set_rows<kGradient>(grid, y, rest);
         }
         visit(Piece{y, row, rest < kRows<kMost> ? rest : kRows<kMost>, left, columns,
                     y == place.top, rest <= kRows<kMost>});

@@ -180,13 +180,13 @@ def has_triton(name: str) -> bool:
 _SUFFIX = {"forward": "", "backward": "_backward", "into": "_out"}
 
 
-def _overload(name: str, role: str) -> Callable[..., Any]:
+def _overload(name: str, role: str) -> torch._ops.OpOverload:
     return getattr(torch.ops.fastpose, name + _SUFFIX[role]).default
 
 
 def _direct(name: str, role: str) -> Callable[..., Any]:
     """The same without a function in Python around it; not for torch.compile."""
-    return getattr(torch.ops.fastpose, name + _SUFFIX[role]).default._op
+    return _overload(name, role)._op
 
 
 @cache
